@@ -1,0 +1,41 @@
+// What a source hands to the pipeline, and how its bytes become values.
+import type { TopicPartition } from "./positions.ts";
+
+/** A header's name and bytes; a name may occur more than once, and the order is the log's. */
+export type Header = readonly [name: string, value: Uint8Array];
+
+/** One record of a log, as the pipeline sees it. */
+export interface SourceRecord<out V = unknown, out K = unknown> {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Milliseconds since the Unix epoch; −1 where the log has no timestamps. */
+  readonly timestamp: number;
+  readonly key: K;
+  readonly value: V;
+  readonly headers: readonly Header[];
+}
+
+/** A record before decoding: what a dead letter keeps of a record that could not be processed. */
+export interface RawRecord extends TopicPartition {
+  readonly offset: bigint;
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly Header[];
+}
+
+/** What a deserializer is told about the record beside its bytes. */
+export interface DeserializeContext {
+  readonly topic: string;
+  readonly partition: number;
+  readonly headers: readonly Header[];
+}
+
+/**
+ * Turns a record's bytes into a value. `bytes` is only valid during the call: copy what is kept. May return a promise (a
+ * schema registry). Throwing makes the record a poison record.
+ */
+export interface Deserializer<out T> {
+  deserialize(bytes: Uint8Array, context: DeserializeContext): T | Promise<T>;
+}

@@ -1,0 +1,68 @@
+// What a sink must provide. Encoding (pure, where the pipeline runs) is apart from writing (one unit a batch, where the
+// system has transactions). A batch's rows stream through `write` and become visible in `commit`, all or none.
+import type { OffsetRange } from "./positions.ts";
+import type { OpenContext } from "./source.ts";
+
+/** What identifies a batch's output. The idempotence key is lineageId + batchId + planHash, never batchId alone. */
+export interface Batch {
+  readonly jobName: string;
+  readonly lineageId: string;
+  readonly batchId: number;
+  readonly planHash: string;
+  /** The planned ranges, sorted by topic and partition. */
+  readonly ranges: readonly OffsetRange[];
+  /** Aborted when the batch is given up: on a second signal, or past a deadline. */
+  readonly signal: AbortSignal;
+}
+
+/** Encoded rows in order; what `data` is, only the sink knows (bytes, or the rows themselves). */
+export interface EncodedRows {
+  readonly rowCount: number;
+  readonly data: unknown;
+}
+
+/** Encodes the rows of one task, in order. Pure: no I/O, no state shared with other encoders. */
+export interface RowEncoder<in Row> {
+  /** @throws when this row cannot be encoded; the record it came from is then treated as a poison record */
+  add(row: Row): void;
+  /** What was added since the last `take`, undefined when nothing was. */
+  take(): EncodedRows | undefined;
+}
+
+export type Guarantee = "exactly-once" | "at-least-once";
+
+export interface SinkContext extends OpenContext {
+  readonly lineageId: string;
+  /** The writer's term; a sink that can must refuse writers of lower epochs from the moment it is opened. */
+  readonly epoch: bigint;
+}
+
+/** Where rows go. A definition: no I/O before `open`. */
+export interface Sink<in Row = never> {
+  readonly kind: string;
+  readonly guarantee: Guarantee;
+  encoder(): RowEncoder<Row>;
+  /** Opens the sink for one epoch and shuts out older ones where the system can. */
+  open(context: SinkContext, signal: AbortSignal): Promise<SinkWriter>;
+}
+
+/** An open sink. One batch at a time. */
+export interface SinkWriter extends AsyncDisposable {
+  /**
+   * Begins a batch's output, or says that this very batch (all three parts of its key) has already been written.
+   * @throws CheckpointCorruptError the same lineage and batchId were written under another plan
+   * @throws TransientError the system cannot be reached, or a newer epoch shut this writer out (the log decides which)
+   */
+  begin(batch: Batch): Promise<BatchWrite | "already-written">;
+}
+
+/** One batch on its way out. Disposing it before `commit` throws its rows away. */
+export interface BatchWrite extends AsyncDisposable {
+  /** Takes encoded rows: tasks in order of topic and partition, rows in order within each. Resolves when more may be given. */
+  write(rows: EncodedRows): Promise<void>;
+  /**
+   * Makes the rows durable and visible together. Called once.
+   * @throws OutcomeUnknownError the reply was lost; the caller opens the sink anew and begins the batch again
+   */
+  commit(): Promise<void>;
+}
