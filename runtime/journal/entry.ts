@@ -1,0 +1,238 @@
+// The checkpoint's entries and their format: one line `tidemark/1 <crc32 of the JSON, 8 hex digits> <JSON>`. Decoding trusts
+// nothing: every field is checked, and an entry of a later format is refused rather than half understood. The log of a job is
+//   begin (plan poison* complete)* …   with "complete N" and "plan N+1" in one entry when N+1 is due at once (DESIGN.md 2.7),
+// and reset, moving and arrived where a person intervened. See recover.ts for what follows from them.
+import { crc32 } from "node:zlib";
+import type { OffsetRange, Position } from "../contract/positions.ts";
+import { CheckpointCorruptError } from "../errors.ts";
+import { type Plan, type PlannedRange, type PoisonRecord, planHash } from "../plan/plan.ts";
+import { decodePositions, decodeRanges, Fields, type Json } from "./fields.ts";
+
+/** The newest format that this version reads and the one it writes. */
+export const ENTRY_FORMAT = 1;
+
+/** What a batch did, for people. Counts are of its last attempt; unknown (absent) when the sink had the batch already. */
+export interface BatchCounts {
+  readonly records?: number;
+  readonly rows?: number;
+  readonly tombstones?: number;
+  readonly poison: number;
+  /** The sink had this very batch already: it was written by an attempt whose completion was not recorded. */
+  readonly alreadyWritten: boolean;
+  /** From the start of its last attempt to its rows being durable. */
+  readonly durationMs: number;
+}
+
+/** A writer's term begins; its number, the epoch, is the entry's seq. */
+export interface BeginEntry {
+  readonly kind: "begin";
+  /** "copy": a copied history follows, and is not to be used before its "arrived". */
+  readonly purpose: "run" | "reset" | "copy";
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface PlanEntry {
+  readonly kind: "plan";
+  readonly plan: Plan;
+}
+
+/** These records are left out of the batch, in this attempt and all later ones. */
+export interface PoisonEntry {
+  readonly kind: "poison";
+  readonly batchId: number;
+  readonly planHash: string;
+  readonly records: readonly PoisonRecord[];
+}
+
+export interface CompleteEntry {
+  readonly kind: "complete";
+  readonly batchId: number;
+  readonly planHash: string;
+  /** Of all partitions, idle ones too. */
+  readonly positions: readonly Position[];
+  readonly counts: BatchCounts;
+  /** What the log no longer held of the plan (`failOnDataLoss: false`). */
+  readonly lost: readonly OffsetRange[];
+  readonly next?: Plan | undefined;
+}
+
+/** The position was moved by a person. */
+export interface ResetEntry {
+  readonly kind: "reset";
+  readonly positions: readonly Position[];
+  readonly reason: string;
+  /** The planned batch that was given up, its number is not used again; its rows may be visible. */
+  readonly abandonedBatchId?: number | undefined;
+}
+
+/** The job's checkpoint moves elsewhere: nobody goes on here. */
+export interface MovingEntry {
+  readonly kind: "moving";
+  readonly to: string;
+}
+
+/** A copied history is whole and may be used. */
+export interface ArrivedEntry {
+  readonly kind: "arrived";
+  readonly from: string;
+}
+
+export type EntryBody = BeginEntry | PlanEntry | PoisonEntry | CompleteEntry | ResetEntry | MovingEntry | ArrivedEntry;
+
+/** What every entry says beside its body. */
+export interface EntryHeader {
+  readonly jobName: string;
+  readonly lineageId: string;
+  /** When it was made, by the writer's clock. */
+  readonly atMs: number;
+}
+
+export type JournalEntry = EntryHeader & { readonly body: EntryBody };
+
+/** The entry as bytes, the same for the same input. */
+export function encodeEntry({ jobName, lineageId, atMs, body }: JournalEntry): Uint8Array {
+  const json = JSON.stringify({ job: jobName, lineage: lineageId, atMs, ...bodyToJson(body) });
+  return new TextEncoder().encode(`tidemark/${ENTRY_FORMAT} ${checksum(json)} ${json}`);
+}
+
+/**
+ * Reads an entry back.
+ * @throws CheckpointCorruptError damaged, not an entry, or of a later format (code "FUTURE_FORMAT")
+ */
+export function decodeEntry(bytes: Uint8Array, where: string): JournalEntry {
+  const text = new TextDecoder().decode(bytes);
+  const head = /^tidemark\/(\d{1,9}) (?:([0-9a-f]{8}) )?/.exec(text);
+  if (head === null) throw damaged(where, "it is no checkpoint entry");
+  if (Number(head[1]) > ENTRY_FORMAT) {
+    throw new CheckpointCorruptError(`${where} has format ${head[1]}; this version reads up to ${ENTRY_FORMAT}`, {
+      code: "FUTURE_FORMAT",
+      hint: "a newer tidemark wrote it: npm install tidemark@latest",
+    });
+  }
+  const json = text.slice(head[0].length);
+  if (checksum(json) !== head[2]) throw damaged(where, "its checksum does not match");
+  const fields = Fields.parse(json, where);
+  const body = bodyFromFields(fields);
+  const jobName = fields.string("job");
+  const lineageId = fields.string("lineage");
+  const entry = { jobName, lineageId, atMs: fields.number("atMs"), body };
+  for (const plan of plansOf(body)) {
+    if (plan.hash !== planHash(lineageId, plan.batchId, plan.ranges)) {
+      throw damaged(where, `the plan of batch ${plan.batchId} does not match its hash`);
+    }
+  }
+  return entry;
+}
+
+/** The plans that an entry makes. */
+export function plansOf(body: EntryBody): Plan[] {
+  if (body.kind === "plan") return [body.plan];
+  return body.kind === "complete" && body.next !== undefined ? [body.next] : [];
+}
+
+function damaged(where: string, what: string): CheckpointCorruptError {
+  return new CheckpointCorruptError(`${where}: ${what}`, { hint: "runtime doctor job.ts shows what is still whole" });
+}
+
+function checksum(json: string): string {
+  return crc32(json).toString(16).padStart(8, "0");
+}
+
+function bodyToJson(body: EntryBody): Json {
+  switch (body.kind) {
+    case "plan":
+      return { kind: body.kind, plan: planToJson(body.plan) };
+    case "poison": {
+      const records = body.records.map((r) => [r.topic, r.partition, String(r.offset), r.phase, r.error]);
+      return { kind: body.kind, batchId: body.batchId, planHash: body.planHash, records };
+    }
+    case "complete": {
+      const { kind, batchId, planHash: hash, counts, positions, lost, next } = body;
+      const common = { kind, batchId, planHash: hash, counts: { ...counts }, positions: positions.map(positionToJson) };
+      return { ...common, lost: lost.map(rangeToJson), ...(next === undefined ? {} : { next: planToJson(next) }) };
+    }
+    case "reset":
+      return { ...body, positions: body.positions.map(positionToJson) };
+    default:
+      return { ...body };
+  }
+}
+
+function planToJson({ batchId, hash, ranges }: Plan): Json {
+  return { batchId, hash, ranges: ranges.map(rangeToJson) };
+}
+
+function rangeToJson({ topic, partition, fromOffset, untilOffset, untilMark }: PlannedRange): unknown[] {
+  const numbers = [topic, partition, String(fromOffset), String(untilOffset)];
+  return untilMark === undefined ? numbers : [...numbers, untilMark];
+}
+
+function positionToJson({ topic, partition, offset, mark }: Position): unknown[] {
+  const numbers = [topic, partition, String(offset)];
+  return mark === undefined ? numbers : [...numbers, mark];
+}
+
+function bodyFromFields(fields: Fields): EntryBody {
+  const kind = fields.string("kind");
+  switch (kind) {
+    case "begin": {
+      const purpose = fields.oneOf("purpose", ["run", "reset", "copy"] as const);
+      return { kind, purpose, host: fields.string("host"), pid: fields.number("pid") };
+    }
+    case "plan":
+      return { kind, plan: planFromFields(fields.object("plan")) };
+    case "poison":
+      return { kind, ...batchKey(fields), records: fields.list("records").map(poisonFromFields) };
+    case "complete": {
+      const positions = decodePositions(fields, "positions");
+      const lost = decodeRanges(fields, "lost");
+      const next = fields.has("next") ? { next: planFromFields(fields.object("next")) } : {};
+      return { kind, ...batchKey(fields), positions, counts: countsFromFields(fields.object("counts")), lost, ...next };
+    }
+    case "reset": {
+      const abandoned = fields.has("abandonedBatchId") ? { abandonedBatchId: fields.number("abandonedBatchId") } : {};
+      return { kind, positions: decodePositions(fields, "positions"), reason: fields.string("reason"), ...abandoned };
+    }
+    case "moving":
+      return { kind, to: fields.string("to") };
+    case "arrived":
+      return { kind, from: fields.string("from") };
+    default:
+      throw fields.wrong("kind", "a kind that this version knows");
+  }
+}
+
+function batchKey(fields: Fields): { batchId: number; planHash: string } {
+  return { batchId: fields.number("batchId"), planHash: fields.string("planHash") };
+}
+
+function planFromFields(fields: Fields): Plan {
+  return {
+    batchId: fields.number("batchId"),
+    hash: fields.string("hash"),
+    ranges: decodeRanges(fields, "ranges"),
+  };
+}
+
+function countsFromFields(fields: Fields): BatchCounts {
+  const optional = (name: string) => (fields.has(name) ? { [name]: fields.number(name) } : {});
+  return {
+    ...optional("records"),
+    ...optional("rows"),
+    ...optional("tombstones"),
+    poison: fields.number("poison"),
+    alreadyWritten: fields.boolean("alreadyWritten"),
+    durationMs: fields.number("durationMs"),
+  };
+}
+
+function poisonFromFields(fields: Fields): PoisonRecord {
+  return {
+    topic: fields.string("0"),
+    partition: fields.number("1"),
+    offset: fields.offset("2"),
+    phase: fields.oneOf("3", ["decode", "pipeline"] as const),
+    error: fields.string("4"),
+  };
+}

@@ -1,0 +1,250 @@
+// A job's log as the engine uses it: take it over, know where the job stands, append. Every append carries a random token that
+// is kept on retries, so that an entry found in the way is known to be mine or not. Only the log decides that this writer is
+// fenced; a store that shuts it out without a newer epoch to show for it is a reason to begin a new term, not to stop.
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { Clock } from "../clock.ts";
+import type { Position } from "../contract/positions.ts";
+import type { CheckpointStore, LogWriter, NumberedEntry } from "../contract/store.ts";
+import {
+  CheckpointCorruptError,
+  ConfigError,
+  FencedError,
+  OutcomeUnknownError,
+  TransientError,
+} from "../errors.ts";
+import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
+import { foldEntry, type JobState } from "./recover.ts";
+
+/** Entries read at first from the log's end; more only when they do not tell where the job stands. */
+const TAIL_ENTRIES = 64n;
+/** Tries of one append whose outcome is unknown, before the term ends and a new one finds out. */
+const APPEND_TRIES = 3;
+
+export interface NumberedJournalEntry extends JournalEntry {
+  readonly seq: bigint;
+}
+
+/** The entries from `from` (inclusive) to the head, decoded. @throws CheckpointCorruptError */
+export async function* readEntries(
+  store: CheckpointStore,
+  jobName: string,
+  from: bigint,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedJournalEntry> {
+  for await (const { seq, entry } of store.read(jobName, from, signal)) {
+    yield { seq, ...decodeEntry(entry.bytes, `entry ${seq} of the checkpoint of "${jobName}"`) };
+  }
+}
+
+/**
+ * Where a job stands; undefined when it never ran here. Takes nothing over.
+ * @throws CheckpointCorruptError
+ */
+export async function readState(
+  store: CheckpointStore,
+  jobName: string,
+  signal: AbortSignal,
+): Promise<JobState | undefined> {
+  const bounds = await store.bounds(jobName, signal);
+  if (bounds === undefined) return undefined;
+  const tail = bounds.head - TAIL_ENTRIES + 1n;
+  if (tail > bounds.first) {
+    const state = await foldFrom(store, jobName, tail, signal);
+    // Kept entries always hold the newest completion, so a tail without one means that the log must be read from its beginning.
+    if (state?.positions !== undefined && state.epoch !== undefined) return state;
+  }
+  return foldFrom(store, jobName, bounds.first, signal);
+}
+
+async function foldFrom(store: CheckpointStore, jobName: string, from: bigint, signal: AbortSignal) {
+  let state: JobState | undefined;
+  for await (const entry of readEntries(store, jobName, from, signal)) {
+    state = foldEntry(state, entry.seq, entry, jobName);
+  }
+  return state;
+}
+
+export interface TakeOverOptions {
+  readonly store: CheckpointStore;
+  readonly jobName: string;
+  readonly purpose: BeginEntry["purpose"];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The epoch of this process's own last term. A newer one in the log means that another run has taken over meanwhile. */
+  readonly ownEpoch?: bigint | undefined;
+  /** "copy" only: the lineage that arrives, and the lowest seq of the new history. */
+  readonly copied?: { readonly lineageId: string; readonly above: bigint };
+}
+
+/** The log, taken over. */
+export class Journal implements AsyncDisposable {
+  readonly #store: CheckpointStore;
+  readonly #writer: LogWriter;
+  readonly #clock: Clock;
+  readonly epoch: bigint;
+  #state: JobState;
+  #pruning: Promise<void> | undefined;
+
+  private constructor(store: CheckpointStore, writer: LogWriter, clock: Clock, state: JobState, epoch: bigint) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#clock = clock;
+    this.#state = state;
+    this.epoch = epoch;
+  }
+
+  /**
+   * Begins an epoch: shuts out every older writer, then reads where the job stands.
+   * @throws FencedError another run took over since this process's last term
+   * @throws CheckpointCorruptError
+   * @throws ConfigError the checkpoint has moved elsewhere, or is a copy that has not arrived
+   */
+  static async takeOver(options: TakeOverOptions): Promise<Journal> {
+    const { store, jobName, purpose, clock, signal } = options;
+    for (;;) {
+      const seen = await readState(store, jobName, signal);
+      checkUsable(seen, options);
+      const lineageId = options.copied?.lineageId ?? seen?.lineageId ?? randomBytes(16).toString("hex");
+      let moved = false;
+      let seq = 0n;
+      const begin = (head: bigint): NumberedEntry => {
+        if (head !== (seen?.head ?? -1n)) {
+          moved = true;
+          throw new TransientError("the log has moved on since it was read");
+        }
+        seq = max(head, options.copied?.above ?? -1n) + 1n;
+        const body: BeginEntry = { kind: "begin", purpose, host: hostname(), pid: process.pid };
+        return { seq, entry: newEntry({ jobName, lineageId, atMs: clock.now(), body }) };
+      };
+      let writer: LogWriter;
+      try {
+        writer = await store.takeOver(jobName, begin, signal);
+      } catch (error) {
+        if (moved && !signal.aborted) continue;
+        throw error;
+      }
+      const state = await readState(store, jobName, signal);
+      if (state === undefined || state.epoch !== seq) {
+        await writer[Symbol.asyncDispose]();
+        if (state?.epoch !== undefined && state.epoch > seq) throw fencedBy(state);
+        throw new CheckpointCorruptError(`the checkpoint of "${jobName}" does not show the epoch that was just begun`);
+      }
+      return new Journal(store, writer, clock, state, seq);
+    }
+  }
+
+  get state(): JobState {
+    return this.#state;
+  }
+
+  /**
+   * Appends one entry durably.
+   * @param customary positions for people's own tools; given with completions
+   * @throws FencedError a newer epoch has begun
+   * @throws TransientError | OutcomeUnknownError end the term and begin a new one, which finds out
+   */
+  async append(body: EntryBody, signal: AbortSignal, customary: readonly Position[] = []): Promise<void> {
+    const { jobName, lineageId, head } = this.#state;
+    const seq = head + 1n;
+    const record = { jobName, lineageId, atMs: this.#clock.now(), body };
+    const next = foldEntry(this.#state, seq, record, jobName);
+    const entry = newEntry(record);
+    this.#checkSize(entry.bytes.byteLength);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const appended = await this.#writer.append(seq, entry, customary, signal);
+        const isMine = appended.is === "exists" && appended.entry.token === entry.token;
+        if (appended.is !== "appended" && !isMine) throw await this.#shutOut(signal);
+        this.#state = next;
+        return;
+      } catch (error) {
+        if (!(error instanceof OutcomeUnknownError) || attempt === APPEND_TRIES) throw error;
+      }
+    }
+  }
+
+  /**
+   * Reads the head again: after the sink has been opened with this epoch, and before anything is written (DESIGN.md 2.5).
+   * @throws FencedError a newer epoch has begun
+   */
+  async verifyHead(signal: AbortSignal): Promise<void> {
+    const bounds = await this.#store.bounds(this.#state.jobName, signal);
+    if (bounds?.head !== this.#state.head) throw await this.#shutOut(signal);
+  }
+
+  /** Leaves a sign of life. */
+  async beat(beat: number, everyMs: number, stopped: boolean, processStart: string | undefined, signal: AbortSignal) {
+    const identity = { epoch: this.epoch, host: hostname(), pid: process.pid, processStart };
+    await this.#writer.beat({ ...identity, beat, atMs: this.#clock.now(), everyMs, stopped }, signal);
+  }
+
+  /** Forgets entries below `before` in the background; one run at a time, failures are left to the next. */
+  pruneSoon(before: bigint, signal: AbortSignal, onFailure: (error: unknown) => void): void {
+    this.#pruning ??= this.#writer
+      .prune(before, signal)
+      .catch(onFailure)
+      .finally(() => {
+        this.#pruning = undefined;
+      });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pruning;
+    await this.#writer[Symbol.asyncDispose]();
+  }
+
+  /** Why the store refused this writer: only a newer epoch in the log makes it fenced. */
+  async #shutOut(signal: AbortSignal): Promise<Error> {
+    const now = await readState(this.#store, this.#state.jobName, signal);
+    if (now === undefined) {
+      return new CheckpointCorruptError(`the checkpoint of "${this.#state.jobName}" has vanished while the job ran`);
+    }
+    if (now.epoch !== undefined && now.epoch > this.epoch) return fencedBy(now);
+    if (now.head > this.#state.head && now.epoch === this.epoch) {
+      // My own append landed late, after a lost reply: a new term reads it.
+      return new OutcomeUnknownError(`entry ${now.head} was appended though its reply was lost`);
+    }
+    return new TransientError("the store shut this run out, though no other run has begun");
+  }
+
+  #checkSize(bytes: number): void {
+    if (bytes <= this.#store.maxEntryBytes) return;
+    throw new ConfigError(`a checkpoint entry of ${bytes} bytes is more than ${this.#store.url} takes`, {
+      hint: "fewer partitions in one job, or another checkpoint store",
+    });
+  }
+}
+
+function checkUsable(seen: JobState | undefined, { purpose, ownEpoch }: TakeOverOptions): void {
+  if (ownEpoch !== undefined) {
+    if (seen === undefined) throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
+    if (seen.epoch !== undefined && seen.epoch > ownEpoch) throw fencedBy(seen);
+  }
+  if (seen === undefined || purpose === "copy") return;
+  if (seen.movedTo !== undefined) {
+    throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {
+      hint: `set the job's checkpoint to ${seen.movedTo}`,
+    });
+  }
+  if (seen.isPartialCopy) {
+    throw new ConfigError(`the checkpoint of "${seen.jobName}" here is a copy that was broken off`, {
+      hint: "type the same runtime checkpoint copy again",
+    });
+  }
+}
+
+function newEntry(entry: JournalEntry): NumberedEntry["entry"] {
+  return { token: randomBytes(16).toString("hex"), bytes: encodeEntry(entry) };
+}
+
+function fencedBy(state: JobState): FencedError {
+  const { writer, epoch, jobName } = state;
+  return new FencedError(`another run of "${jobName}" has taken over (epoch ${epoch}, ${writer?.host} pid ${writer?.pid})`, {
+    hint: `only one run of a job may go on; this one stops without writing more`,
+  });
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

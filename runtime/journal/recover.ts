@@ -1,0 +1,165 @@
+// What a job's log says about where the job stands: a pure fold over its entries, and the one place that knows which order of
+// entries is possible. Anything else is CheckpointCorruptError: a position is never guessed.
+//
+//   entry                 then
+//   plan N                batch N is in hand; a restart runs it again over the same ranges
+//   poison N              batch N in hand leaves these records out
+//   complete N            positions are those of the entry, nothing is in hand
+//   complete N + plan N+1 positions are those of the entry, batch N+1 is in hand
+//   reset                 positions are those of the entry, nothing is in hand
+//   begin                 a new epoch; begin for a copy starts a history anew, unusable until "arrived"
+//   moving                nothing may follow but a copy
+import { type OffsetRange, type Position, partitionKey } from "../contract/positions.ts";
+import { CheckpointCorruptError } from "../errors.ts";
+import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
+import type { BeginEntry, CompleteEntry, JournalEntry } from "./entry.ts";
+
+/** Where a job stands. */
+export interface JobState {
+  readonly jobName: string;
+  readonly lineageId: string;
+  /** The newest entry's seq. */
+  readonly head: bigint;
+  /** The newest epoch and who began it; undefined only while the entries that are kept do not tell. */
+  readonly epoch: bigint | undefined;
+  readonly writer: BeginEntry | undefined;
+  /** The next offset to read, by partition, sorted; undefined while the entries seen so far do not tell. */
+  readonly positions: readonly Position[] | undefined;
+  readonly nextBatchId: number;
+  readonly inHand: BatchInHand | undefined;
+  readonly lastCompletedAtMs: number | undefined;
+  /** Where the checkpoint has moved to. */
+  readonly movedTo: string | undefined;
+  /** A copy to this place has not arrived: not to be used. */
+  readonly isPartialCopy: boolean;
+}
+
+/** A batch that is planned and not complete. */
+export interface BatchInHand {
+  readonly plan: Plan;
+  readonly poison: readonly PoisonRecord[];
+}
+
+/**
+ * The state after one more entry.
+ * @param before undefined before the first entry that is read
+ * @throws CheckpointCorruptError a hole, a foreign job, or an order that cannot be
+ */
+export function foldEntry(before: JobState | undefined, seq: bigint, entry: JournalEntry, jobName: string): JobState {
+  const where = `entry ${seq} of the checkpoint of "${jobName}"`;
+  if (entry.jobName !== jobName) {
+    throw corrupt(`${where} belongs to the job "${entry.jobName}"`, "copy checkpoints with: runtime checkpoint copy");
+  }
+  const startsHistory = entry.body.kind === "begin" && entry.body.purpose === "copy";
+  const state = before === undefined || startsHistory ? emptyState(entry, seq) : before;
+  if (state !== before) return applyBody({ ...state, head: seq }, seq, entry, where);
+  if (seq !== state.head + 1n) {
+    throw corrupt(`the checkpoint of "${jobName}" has a hole: entry ${state.head + 1n} is missing`);
+  }
+  if (entry.lineageId !== state.lineageId) {
+    throw corrupt(`${where} has the lineage ${entry.lineageId}, but the entries before it ${state.lineageId}`);
+  }
+  if (state.movedTo !== undefined) throw corrupt(`${where} follows after the checkpoint moved to ${state.movedTo}`);
+  return applyBody({ ...state, head: seq }, seq, entry, where);
+}
+
+function emptyState(entry: JournalEntry, seq: bigint): JobState {
+  return {
+    jobName: entry.jobName,
+    lineageId: entry.lineageId,
+    head: seq - 1n,
+    epoch: undefined,
+    writer: undefined,
+    // A log that begins at 0 begins with a job that never ran; else what came before is not known yet.
+    positions: seq === 0n ? [] : undefined,
+    nextBatchId: 0,
+    inHand: undefined,
+    lastCompletedAtMs: undefined,
+    movedTo: undefined,
+    isPartialCopy: false,
+  };
+}
+
+function applyBody(state: JobState, seq: bigint, { body, atMs }: JournalEntry, where: string): JobState {
+  switch (body.kind) {
+    case "begin": {
+      const isPartialCopy = state.isPartialCopy || body.purpose === "copy";
+      return { ...state, epoch: seq, writer: body, isPartialCopy };
+    }
+    case "plan":
+      return { ...state, inHand: planned(state, body.plan, where) };
+    case "poison": {
+      const inHand = sameBatch(state, body, where);
+      if (inHand === undefined) return state;
+      return { ...state, inHand: { ...inHand, poison: [...inHand.poison, ...body.records] } };
+    }
+    case "complete": {
+      checkCompletion(state, body, where);
+      const done = { ...state, positions: body.positions, nextBatchId: body.batchId + 1, inHand: undefined };
+      const next = body.next === undefined ? undefined : planned(done, body.next, where);
+      return { ...done, inHand: next, lastCompletedAtMs: atMs };
+    }
+    case "reset": {
+      const { abandonedBatchId, positions } = body;
+      if (state.inHand !== undefined && state.inHand.plan.batchId !== abandonedBatchId) {
+        throw corrupt(`${where} resets the job while batch ${state.inHand.plan.batchId} is in hand`);
+      }
+      const nextBatchId = abandonedBatchId === undefined ? state.nextBatchId : abandonedBatchId + 1;
+      return { ...state, positions, nextBatchId, inHand: undefined };
+    }
+    case "moving":
+      return { ...state, movedTo: body.to };
+    case "arrived":
+      return { ...state, isPartialCopy: false };
+  }
+}
+
+function planned(state: JobState, plan: Plan, where: string): BatchInHand {
+  if (state.inHand !== undefined) {
+    const what = `${where} plans batch ${plan.batchId}`;
+    if (state.inHand.plan.batchId !== plan.batchId) {
+      throw corrupt(`${what} while batch ${state.inHand.plan.batchId} is in hand`);
+    }
+    throw corrupt(`${what} a second time${state.inHand.plan.hash === plan.hash ? "" : ", with other ranges"}`);
+  }
+  // Entries older than the history that is kept do not tell what came before a plan that is the first one seen.
+  if (state.positions === undefined) return { plan, poison: [] };
+  if (plan.batchId !== state.nextBatchId) {
+    throw corrupt(`${where} plans batch ${plan.batchId}, but batch ${state.nextBatchId} is next`);
+  }
+  checkContiguous(state.positions, plan.ranges, `${where}, batch ${plan.batchId}`);
+  return { plan, poison: [] };
+}
+
+function sameBatch(state: JobState, of: { batchId: number; planHash: string }, where: string): BatchInHand | undefined {
+  if (state.inHand === undefined && state.positions === undefined) return undefined;
+  if (state.inHand?.plan.batchId !== of.batchId) throw corrupt(`${where} is about batch ${of.batchId}, which is not in hand`);
+  if (state.inHand.plan.hash !== of.planHash) throw corrupt(`${where} knows batch ${of.batchId} with another plan`);
+  return state.inHand;
+}
+
+function checkCompletion(state: JobState, body: CompleteEntry, where: string): void {
+  const inHand = sameBatch(state, body, where);
+  if (inHand === undefined || state.positions === undefined) return;
+  const expected = positionsAfter(state.positions, inHand.plan);
+  const isSame =
+    expected.length === body.positions.length &&
+    expected.every((position, index) => {
+      const other = body.positions[index];
+      return other && partitionKey(position) === partitionKey(other) && position.offset === other.offset;
+    });
+  if (!isSame) throw corrupt(`${where} completes batch ${body.batchId} at other positions than its plan ends at`);
+}
+
+function checkContiguous(positions: readonly Position[], ranges: readonly OffsetRange[], where: string): void {
+  const known = new Map(positions.map((position) => [partitionKey(position), position.offset]));
+  for (const range of ranges) {
+    const at = known.get(partitionKey(range));
+    if (at === undefined || at === range.fromOffset) continue;
+    throw corrupt(`${where}: ${range.topic}:${range.partition} begins at ${range.fromOffset}, but the batch before ended at ${at}`);
+  }
+}
+
+function corrupt(message: string, hint = "runtime doctor job.ts shows what is still whole"): CheckpointCorruptError {
+  return new CheckpointCorruptError(message, { hint });
+}

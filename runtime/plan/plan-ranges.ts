@@ -1,0 +1,119 @@
+// Decides the ranges of the next batch from positions and bounds: pure arithmetic. Every range begins exactly where the last
+// batch ended (DESIGN.md 2.3), even where the log has lost what follows; partitions seen for the first time begin where they are told to.
+import {
+  comparePartitions,
+  type OffsetRange,
+  type PartitionBounds,
+  type Position,
+  partitionKey,
+  type TopicPartition,
+} from "../contract/positions.ts";
+import type { LostRange } from "../contract/source.ts";
+import { shareLimit } from "./share-limit.ts";
+
+export interface PlanInput {
+  /** Where each known partition stands. */
+  readonly positions: readonly Position[];
+  /** Where partitions that have no position yet begin; those in `bounds` but in neither list are not planned. */
+  readonly starts: readonly Position[];
+  readonly bounds: readonly PartitionBounds[];
+  /** Nothing is read at or beyond these offsets; partitions not named are unbounded. undefined: none is bounded. */
+  readonly ends: readonly Position[] | undefined;
+  /** At most so many offsets; undefined: all. */
+  readonly limit: number | undefined;
+  readonly batchId: number;
+}
+
+export interface PlannedRanges {
+  /** Sorted; empty ranges only for partitions without a position. */
+  readonly ranges: readonly OffsetRange[];
+  /** Offsets that are there beyond these ranges. */
+  readonly lag: bigint;
+}
+
+/** The ranges of batch `batchId`, at most `limit` offsets in all. */
+export function planRanges({ positions, starts, bounds, ends, limit, batchId }: PlanInput): PlannedRanges {
+  const known = byPartition(positions);
+  const beginnings = byPartition(starts);
+  const endings = byPartition(ends ?? []);
+  const partitions = [...bounds].sort(comparePartitions).flatMap((bound) => {
+    const key = partitionKey(bound);
+    const from = known.get(key)?.offset ?? beginnings.get(key)?.offset;
+    if (from === undefined) return [];
+    const end = endings.get(key)?.offset;
+    const latest = end !== undefined && end < bound.latest ? end : bound.latest;
+    // What the log has lost counts for nothing in the limit, but the range still begins where the last one ended.
+    const readable = from < bound.earliest && bound.earliest <= latest ? bound.earliest : from;
+    return [{ bound, from, readable, lag: latest > readable ? latest - readable : 0n, isNew: !known.has(key) }];
+  });
+  const lags = partitions.map(({ lag }) => lag);
+  const shares = limit === undefined ? lags : shareLimit(lags, limit, batchId);
+  let left = 0n;
+  const ranges: OffsetRange[] = [];
+  partitions.forEach(({ bound: { topic, partition }, from, readable, lag, isNew }, index) => {
+    const share = shares[index] ?? 0n;
+    left += lag - share;
+    const untilOffset = share > 0n ? readable + share : from;
+    if (untilOffset > from || isNew) ranges.push({ topic, partition, fromOffset: from, untilOffset });
+  });
+  return { ranges, lag: left };
+}
+
+/** The parts of `ranges` that lie outside of the log as it is now, sorted; a partition that is gone has lost all of its range. */
+export function lostParts(ranges: readonly OffsetRange[], bounds: readonly PartitionBounds[]): LostRange[] {
+  const now = byPartition(bounds);
+  return ranges.flatMap((range) => {
+    const bound = now.get(partitionKey(range));
+    if (range.untilOffset === range.fromOffset) return [];
+    if (bound === undefined) return [{ ...range, reason: "the partition is gone" }];
+    const parts: LostRange[] = [];
+    const begins = bound.earliest < range.untilOffset ? bound.earliest : range.untilOffset;
+    if (range.fromOffset < begins) {
+      parts.push({ ...range, untilOffset: begins, reason: `the log begins at ${bound.earliest} now` });
+    }
+    const ends = bound.latest > range.fromOffset ? bound.latest : range.fromOffset;
+    if (ends < range.untilOffset) {
+      parts.push({ ...range, fromOffset: ends, reason: `the log ends at ${bound.latest} now` });
+    }
+    return parts;
+  });
+}
+
+/**
+ * What the log has lost around the positions of a job between two batches: what was to be read next and is gone, or what was
+ * read already from a log that has become shorter, so that it is not the same log any more.
+ */
+export function lostAtPositions(positions: readonly Position[], bounds: readonly PartitionBounds[]): LostRange[] {
+  const now = byPartition(bounds);
+  return positions.flatMap(({ topic, partition, offset }) => {
+    const bound = now.get(partitionKey({ topic, partition })) ?? { earliest: 0n, latest: 0n };
+    if (offset < bound.earliest) {
+      const reason = `the log begins at ${bound.earliest} now`;
+      return [{ topic, partition, fromOffset: offset, untilOffset: bound.earliest, reason }];
+    }
+    if (offset > bound.latest) {
+      const reason = `the log ends at ${bound.latest} now: it shrank, or was made anew`;
+      return [{ topic, partition, fromOffset: bound.latest, untilOffset: offset, reason }];
+    }
+    return [];
+  });
+}
+
+/** `range` without its lost parts: what is left to read, in order. */
+export function withoutLost(range: OffsetRange, lost: readonly OffsetRange[]): OffsetRange[] {
+  const rest: OffsetRange[] = [];
+  let from = range.fromOffset;
+  const mine = lost
+    .filter((part) => partitionKey(part) === partitionKey(range))
+    .sort((a, b) => (a.fromOffset < b.fromOffset ? -1 : 1));
+  for (const part of mine) {
+    if (part.fromOffset > from) rest.push({ ...range, fromOffset: from, untilOffset: part.fromOffset });
+    if (part.untilOffset > from) from = part.untilOffset;
+  }
+  if (from < range.untilOffset) rest.push({ ...range, fromOffset: from });
+  return rest;
+}
+
+function byPartition<P extends TopicPartition>(items: readonly P[]): Map<string, P> {
+  return new Map(items.map((item) => [partitionKey(item), item]));
+}
