@@ -51,6 +51,7 @@ export type {
   LogWriter,
   NumberedEntry,
 } from "./contract/store.ts";
+export { deadLetter, defineJob } from "./define-job.ts";
 export {
   CheckpointCorruptError,
   CheckpointMissingError,
@@ -58,9 +59,33 @@ export {
   DataLossError,
   type ErrorDetails,
   FencedError,
+  messageOf,
   OutcomeUnknownError,
   PipelineError,
   PoisonRecordError,
   TidemarkError,
   TransientError,
 } from "./errors.ts";
+export type { EndReason, JobEvent, JobListener } from "./events.ts";
+export type { BatchCounts } from "./journal/entry.ts";
+export { type MapAsyncOptions, mapAsync } from "./map-async.ts";
+export type { Plan, PlannedRange, PoisonRecord } from "./plan/plan.ts";
+export { type CopyOptions, type CopyResult, copyCheckpoint } from "./programs/copy-checkpoint.ts";
+export { doctor, type Finding } from "./programs/doctor.ts";
+export { type BatchesOptions, type BatchRecord, batches } from "./programs/history.ts";
+export { offsets, type PartitionOffsets } from "./programs/offsets.ts";
+export type { ProgramOptions } from "./programs/program.ts";
+export { type ReplayOptions, type ReplayResult, replayJob } from "./programs/replay-job.ts";
+export {
+  type PositionChange,
+  type ResetOptions,
+  type ResetResult,
+  type ResetTarget,
+  resetJob,
+} from "./programs/reset-job.ts";
+export { type RunOptions, type RunResult, runJob } from "./programs/run-job.ts";
+export { PlainRowEncoder } from "./row-sink.ts";
+export { bytes } from "./serde/bytes.ts";
+export { RecordDecoder, type RecordDecoderOptions } from "./serde/decode.ts";
+export { json } from "./serde/json.ts";
+export { text } from "./serde/text.ts";

@@ -1,0 +1,117 @@
+// The open file sink. A batch is written to the staging folder and becomes visible by one rename: sync the file, rename it, sync
+// the folder, in this order. A writer that was shut out finds its paths gone, and nothing of it ever becomes visible.
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Batch,
+  type BatchWrite,
+  CheckpointCorruptError,
+  type EncodedRows,
+  messageOf,
+  OutcomeUnknownError,
+  type SinkWriter,
+} from "../../runtime/index.ts";
+import { batchFileName } from "./batch-file.ts";
+import { asTransient, hasErrno } from "./errno.ts";
+import type { FileFormat, FileLayout } from "./file-format.ts";
+import { shutOut } from "./staging.ts";
+
+/** What an open file sink works with. */
+export interface OpenOutput {
+  readonly dir: string;
+  /** The folder itself, open, to make renames durable. */
+  readonly dirHandle: FileHandle;
+  readonly staging: string;
+  readonly jobName: string;
+  readonly format: Pick<FileFormat<never>, "extension" | "layout">;
+  /** The batches that are there: the hash of the plan, by batchId. */
+  readonly written: Map<number, string>;
+}
+
+export class FileWriter implements SinkWriter {
+  private readonly output: OpenOutput;
+
+  constructor(output: OpenOutput) {
+    this.output = output;
+  }
+
+  async begin(batch: Batch): Promise<BatchWrite | "already-written"> {
+    batch.signal.throwIfAborted();
+    const { dir, written } = this.output;
+    const planHash = written.get(batch.batchId);
+    if (planHash === undefined) return new FileBatchWrite(this.output, batch);
+    if (planHash === batch.planHash) return "already-written";
+    throw new CheckpointCorruptError(
+      `${dir} already holds batch ${batch.batchId} of this checkpoint, written from other ranges (plan ${planHash}, not ${batch.planHash})`,
+      { hint: "was an old copy of the checkpoint put back? use the newest, or another folder for the output" },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.output.dirHandle.close();
+    await rm(this.output.staging, { recursive: true, force: true });
+  }
+}
+
+class FileBatchWrite implements BatchWrite {
+  private readonly output: OpenOutput;
+  private readonly batch: Batch;
+  private readonly name: string;
+  private readonly layout: FileLayout;
+  /** Opened with the first rows: a batch without rows leaves no file. */
+  private handle: FileHandle | undefined;
+
+  constructor(output: OpenOutput, batch: Batch) {
+    this.output = output;
+    this.batch = batch;
+    this.name = batchFileName(batch, output.format.extension);
+    this.layout = output.format.layout();
+  }
+
+  async write(rows: EncodedRows): Promise<void> {
+    this.batch.signal.throwIfAborted();
+    const parts = this.layout.bytesOf(rows);
+    try {
+      this.handle ??= await open(this.stagingPath, "w", 0o644);
+      for (const part of parts) await this.handle.appendFile(part);
+    } catch (error) {
+      throw this.explain("cannot write", error);
+    }
+  }
+
+  async commit(): Promise<void> {
+    const { handle } = this;
+    const { dir, dirHandle, written } = this.output;
+    if (handle === undefined) return;
+    this.batch.signal.throwIfAborted();
+    try {
+      await handle.sync();
+      await rename(this.stagingPath, join(dir, this.name));
+    } catch (error) {
+      throw this.explain("cannot finish", error);
+    }
+    try {
+      await dirHandle.sync();
+    } catch (cause) {
+      throw new OutcomeUnknownError(`cannot make ${this.name} in ${dir} durable: ${messageOf(cause)}`, { cause });
+    }
+    written.set(this.batch.batchId, this.batch.planHash);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.handle === undefined) return;
+    await this.handle.close();
+    // After the rename there is nothing of this name.
+    await rm(this.stagingPath, { force: true });
+  }
+
+  private get stagingPath(): string {
+    return join(this.output.staging, this.name);
+  }
+
+  private explain(doing: string, error: unknown): unknown {
+    const { dir, jobName } = this.output;
+    if (hasErrno(error, "ENOENT")) return shutOut(dir, jobName, error);
+    return asTransient(`${doing} ${this.name} in ${dir}`, error);
+  }
+}

@@ -1,0 +1,164 @@
+// The record decoder: turns the raw records of one partition, offered in offset order, into records with values. For each it
+// decides in this order: left out by the caller's decision; without a value (left out and counted, unless wanted); decoded.
+// It is the hottest loop of a job: no view, closure or promise is made for a record unless its deserializer asks for one.
+import type { DeserializeContext, Deserializer, Header, SourceRecord } from "../contract/record.ts";
+import type { RecordChunk } from "../contract/source.ts";
+import { messageOf, PoisonRecordError } from "../errors.ts";
+import { readsSlices } from "./deserializer.ts";
+
+const NO_HEADERS: readonly Header[] = Object.freeze([]);
+const ABSENT = -1;
+
+export interface RecordDecoderOptions<V, K> {
+  readonly topic: string;
+  readonly partition: number;
+  readonly value: Deserializer<V>;
+  /** Without it every record's key is null. */
+  readonly key?: Deserializer<K> | undefined;
+  /** true: records without a value are kept, with value null. */
+  readonly tombstones: boolean;
+  /** Offsets to leave out without decoding them. */
+  readonly skip: ReadonlySet<bigint>;
+  /** Milliseconds since the Unix epoch, from the decoded value; not asked for records without a value. */
+  readonly timestampOf?: ((value: V) => number) | undefined;
+}
+
+/** A record as it is built: one fixed shape, so that pipelines stay fast. Handed out as a read-only SourceRecord. */
+class DecodedRecord<V, K> {
+  topic: string;
+  partition: number;
+  offset: bigint;
+  timestamp: number;
+  key: K | null;
+  value: V | null;
+  headers: readonly Header[];
+
+  constructor(topic: string, partition: number, offset: bigint, timestamp: number, headers: readonly Header[]) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+    this.timestamp = timestamp;
+    this.key = null;
+    this.value = null;
+    this.headers = headers;
+  }
+}
+
+/** Decodes the records of one partition: `add` them in offset order, then `take` what came of them. */
+export class RecordDecoder<V, K = null> {
+  /** Start and end of a key or value that is not there. */
+  static readonly ABSENT = ABSENT;
+
+  private readonly options: RecordDecoderOptions<V, K>;
+  private readonly plainContext: DeserializeContext;
+  private readonly readValue: Reading<V>;
+  private readonly readKey: Reading<K> | undefined;
+  private records: DecodedRecord<V, K>[] = [];
+  private tombstones = 0;
+  private pending: Promise<void>[] = [];
+  private failure: PoisonRecordError | undefined;
+
+  constructor(options: RecordDecoderOptions<V, K>) {
+    this.options = options;
+    this.plainContext = { topic: options.topic, partition: options.partition, headers: NO_HEADERS };
+    this.readValue = reading(options.value);
+    this.readKey = options.key && reading(options.key);
+  }
+
+  /**
+   * Offers the next record. Starts are inclusive and ends exclusive, both within `buffer`; a start of ABSENT means that there
+   * is none. `buffer` may be used again as soon as this returns. What cannot be decoded is thrown by the next `take`.
+   */
+  add(
+    buffer: Buffer,
+    offset: bigint,
+    timestamp: number,
+    valueStart: number,
+    valueEnd: number,
+    keyStart = ABSENT,
+    keyEnd = ABSENT,
+    headers: readonly Header[] = NO_HEADERS,
+  ): void {
+    const { options } = this;
+    if (this.failure !== undefined) return;
+    if (options.skip.size > 0 && options.skip.has(offset)) return;
+    if (valueStart === ABSENT && !options.tombstones) {
+      this.tombstones++;
+      return;
+    }
+    const record = new DecodedRecord<V, K>(options.topic, options.partition, offset, timestamp, headers);
+    try {
+      const context = headers === NO_HEADERS ? this.plainContext : { ...this.plainContext, headers };
+      if (keyStart !== ABSENT && this.readKey !== undefined) {
+        const key = this.readKey(buffer, keyStart, keyEnd, context);
+        if (key instanceof Promise) this.settle(record, key, (settled) => setKey(record, settled));
+        else record.key = key;
+      }
+      if (valueStart !== ABSENT) {
+        const value = this.readValue(buffer, valueStart, valueEnd, context);
+        if (value instanceof Promise) this.settle(record, value, (settled) => this.setValue(record, settled));
+        else this.setValue(record, value);
+      }
+    } catch (cause) {
+      this.fail(record.offset, cause);
+    }
+    this.records.push(record);
+  }
+
+  /**
+   * What was added since the last `take`; a promise only when a deserializer returned one.
+   * @throws PoisonRecordError the first record that cannot be decoded; the others of this chunk are given up
+   */
+  take(): RecordChunk<SourceRecord<V, K | null>> | Promise<RecordChunk<SourceRecord<V, K | null>>> {
+    if (this.pending.length === 0) return this.finish();
+    const pending = this.pending;
+    this.pending = [];
+    return Promise.all(pending).then(() => this.finish());
+  }
+
+  private finish(): RecordChunk<SourceRecord<V, K | null>> {
+    const { records, tombstones, failure } = this;
+    this.records = [];
+    this.tombstones = 0;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    // A source that wants tombstones declares its values as V | null; the others have none left here.
+    return { records: records as SourceRecord<V, K | null>[], tombstones };
+  }
+
+  private setValue(record: DecodedRecord<V, K>, value: V): void {
+    record.value = value;
+    const { timestampOf } = this.options;
+    if (timestampOf === undefined) return;
+    const timestamp = timestampOf(value);
+    if (!Number.isFinite(timestamp)) throw new Error(`its timestamp is ${String(timestamp)}, which is no number`);
+    record.timestamp = timestamp;
+  }
+
+  /** Waits for a promise without ever leaving a rejection unhandled. */
+  private settle<T>(record: DecodedRecord<V, K>, promise: Promise<T>, set: (settled: T) => void): void {
+    this.pending.push(promise.then(set).catch((cause) => this.fail(record.offset, cause)));
+  }
+
+  /** Keeps the failure with the lowest offset: promises settle in any order, and a run must find the same one each time. */
+  private fail(offset: bigint, cause: unknown): void {
+    if (this.failure !== undefined && this.failure.offset <= offset) return;
+    const { topic, partition } = this.options;
+    this.failure = new PoisonRecordError(
+      { topic, partition, offset },
+      `the record at ${topic}:${partition}:${offset} cannot be decoded: ${messageOf(cause)}`,
+      { cause, hint: 'set onPoisonRecord to "skip" or deadLetter(sink) to go on without such records' },
+    );
+  }
+}
+
+type Reading<T> = (buffer: Buffer, start: number, end: number, context: DeserializeContext) => T | Promise<T>;
+
+function setKey<K>(record: DecodedRecord<unknown, K>, key: K): void {
+  record.key = key;
+}
+
+function reading<T>(deserializer: Deserializer<T>): Reading<T> {
+  if (readsSlices(deserializer)) return (buffer, start, end) => deserializer.deserializeSlice(buffer, start, end);
+  return (buffer, start, end, context) => deserializer.deserialize(buffer.subarray(start, end), context);
+}
