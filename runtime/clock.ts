@@ -1,6 +1,7 @@
-// The one file that reads the clock. Everything else is given a Clock, so that the simulation can run years in a second.
+// The one file that reads the clock and throws dice. Everything else is given a Clock, so that a simulation can run hours in
+// a second and run them again.
 
-/** Time as the runtime sees it. */
+/** Time and chance as the runtime sees them. */
 export interface Clock {
   /** Milliseconds since the Unix epoch, for people and entries; may jump. */
   now(): number;
@@ -10,6 +11,8 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Calls `fire` once after `ms` unless cancelled first. Never keeps the process alive. */
   timer(ms: number, fire: () => void): { cancel(): void };
+  /** From 0 (inclusive) to 1 (exclusive); for jitter, never for identities. */
+  random(): number;
 }
 
 /** setTimeout takes at most this long. */
@@ -41,4 +44,5 @@ export const systemClock: Clock = {
     timeout.unref();
     return { cancel: () => clearTimeout(timeout) };
   },
+  random: () => Math.random(),
 };

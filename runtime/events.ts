@@ -1,8 +1,9 @@
 // What a running job tells its observer, as plain data in order. The engine calls one listener; it never waits for it.
-import type { Plan, PoisonRecord } from "./plan/plan.ts";
-import type { Heartbeat } from "./contract/store.ts";
+
 import type { OffsetRange } from "./contract/positions.ts";
+import type { Heartbeat } from "./contract/store.ts";
 import type { BatchCounts } from "./journal/entry.ts";
+import type { Plan, PoisonRecord } from "./plan/plan.ts";
 
 /** Why a run ended: nothing left to do (bounded triggers), the ending offsets were reached, or it was told to stop. */
 export type EndReason = "nothing-left" | "end-reached" | "stopped";

@@ -44,3 +44,15 @@ export function comparePartitions(a: TopicPartition, b: TopicPartition): number 
 export function formatRange({ topic, partition, fromOffset, untilOffset }: OffsetRange): string {
   return `${topic}:${partition}:${fromOffset}-${untilOffset}`;
 }
+
+/** The lower of two offsets. */
+export function earlier(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
+/** The higher of two offsets. */
+export function later(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}

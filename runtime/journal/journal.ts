@@ -4,15 +4,9 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
-import type { Position } from "../contract/positions.ts";
+import { later, type Position } from "../contract/positions.ts";
 import type { CheckpointStore, LogWriter, NumberedEntry } from "../contract/store.ts";
-import {
-  CheckpointCorruptError,
-  ConfigError,
-  FencedError,
-  OutcomeUnknownError,
-  TransientError,
-} from "../errors.ts";
+import { CheckpointCorruptError, ConfigError, FencedError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
 import { foldEntry, type JobState } from "./recover.ts";
 
@@ -84,7 +78,6 @@ export class Journal implements AsyncDisposable {
   readonly #clock: Clock;
   readonly epoch: bigint;
   #state: JobState;
-  #pruning: Promise<void> | undefined;
 
   private constructor(store: CheckpointStore, writer: LogWriter, clock: Clock, state: JobState, epoch: bigint) {
     this.#store = store;
@@ -113,7 +106,7 @@ export class Journal implements AsyncDisposable {
           moved = true;
           throw new TransientError("the log has moved on since it was read");
         }
-        seq = max(head, options.copied?.above ?? -1n) + 1n;
+        seq = later(head, options.copied?.above ?? -1n) + 1n;
         const body: BeginEntry = { kind: "begin", purpose, host: hostname(), pid: process.pid };
         return { seq, entry: newEntry({ jobName, lineageId, atMs: clock.now(), body }) };
       };
@@ -141,13 +134,19 @@ export class Journal implements AsyncDisposable {
   /**
    * Appends one entry durably.
    * @param customary positions for people's own tools; given with completions
+   * @param atMs when it happened; a copied history keeps its times
    * @throws FencedError a newer epoch has begun
    * @throws TransientError | OutcomeUnknownError end the term and begin a new one, which finds out
    */
-  async append(body: EntryBody, signal: AbortSignal, customary: readonly Position[] = []): Promise<void> {
+  async append(
+    body: EntryBody,
+    signal: AbortSignal,
+    customary: readonly Position[] = [],
+    atMs: number = this.#clock.now(),
+  ): Promise<void> {
     const { jobName, lineageId, head } = this.#state;
     const seq = head + 1n;
-    const record = { jobName, lineageId, atMs: this.#clock.now(), body };
+    const record = { jobName, lineageId, atMs, body };
     const next = foldEntry(this.#state, seq, record, jobName);
     const entry = newEntry(record);
     this.#checkSize(entry.bytes.byteLength);
@@ -179,18 +178,12 @@ export class Journal implements AsyncDisposable {
     await this.#writer.beat({ ...identity, beat, atMs: this.#clock.now(), everyMs, stopped }, signal);
   }
 
-  /** Forgets entries below `before` in the background; one run at a time, failures are left to the next. */
-  pruneSoon(before: bigint, signal: AbortSignal, onFailure: (error: unknown) => void): void {
-    this.#pruning ??= this.#writer
-      .prune(before, signal)
-      .catch(onFailure)
-      .finally(() => {
-        this.#pruning = undefined;
-      });
+  /** Forgets entries below `before`, which must not be newer than the newest completion. */
+  async prune(before: bigint, signal: AbortSignal): Promise<void> {
+    await this.#writer.prune(before, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pruning;
     await this.#writer[Symbol.asyncDispose]();
   }
 
@@ -240,11 +233,10 @@ function newEntry(entry: JournalEntry): NumberedEntry["entry"] {
 
 function fencedBy(state: JobState): FencedError {
   const { writer, epoch, jobName } = state;
-  return new FencedError(`another run of "${jobName}" has taken over (epoch ${epoch}, ${writer?.host} pid ${writer?.pid})`, {
-    hint: `only one run of a job may go on; this one stops without writing more`,
-  });
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
+  return new FencedError(
+    `another run of "${jobName}" has taken over (epoch ${epoch}, ${writer?.host} pid ${writer?.pid})`,
+    {
+      hint: `only one run of a job may go on; this one stops without writing more`,
+    },
+  );
 }

@@ -133,7 +133,8 @@ function planned(state: JobState, plan: Plan, where: string): BatchInHand {
 
 function sameBatch(state: JobState, of: { batchId: number; planHash: string }, where: string): BatchInHand | undefined {
   if (state.inHand === undefined && state.positions === undefined) return undefined;
-  if (state.inHand?.plan.batchId !== of.batchId) throw corrupt(`${where} is about batch ${of.batchId}, which is not in hand`);
+  if (state.inHand?.plan.batchId !== of.batchId)
+    throw corrupt(`${where} is about batch ${of.batchId}, which is not in hand`);
   if (state.inHand.plan.hash !== of.planHash) throw corrupt(`${where} knows batch ${of.batchId} with another plan`);
   return state.inHand;
 }
@@ -156,7 +157,9 @@ function checkContiguous(positions: readonly Position[], ranges: readonly Offset
   for (const range of ranges) {
     const at = known.get(partitionKey(range));
     if (at === undefined || at === range.fromOffset) continue;
-    throw corrupt(`${where}: ${range.topic}:${range.partition} begins at ${range.fromOffset}, but the batch before ended at ${at}`);
+    throw corrupt(
+      `${where}: ${range.topic}:${range.partition} begins at ${range.fromOffset}, but the batch before ended at ${at}`,
+    );
   }
 }
 

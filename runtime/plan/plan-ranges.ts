@@ -2,6 +2,8 @@
 // batch ended (DESIGN.md 2.3), even where the log has lost what follows; partitions seen for the first time begin where they are told to.
 import {
   comparePartitions,
+  earlier,
+  later,
   type OffsetRange,
   type PartitionBounds,
   type Position,
@@ -41,7 +43,7 @@ export function planRanges({ positions, starts, bounds, ends, limit, batchId }: 
     const from = known.get(key)?.offset ?? beginnings.get(key)?.offset;
     if (from === undefined) return [];
     const end = endings.get(key)?.offset;
-    const latest = end !== undefined && end < bound.latest ? end : bound.latest;
+    const latest = end === undefined ? bound.latest : earlier(end, bound.latest);
     // What the log has lost counts for nothing in the limit, but the range still begins where the last one ended.
     const readable = from < bound.earliest && bound.earliest <= latest ? bound.earliest : from;
     return [{ bound, from, readable, lag: latest > readable ? latest - readable : 0n, isNew: !known.has(key) }];
@@ -67,11 +69,11 @@ export function lostParts(ranges: readonly OffsetRange[], bounds: readonly Parti
     if (range.untilOffset === range.fromOffset) return [];
     if (bound === undefined) return [{ ...range, reason: "the partition is gone" }];
     const parts: LostRange[] = [];
-    const begins = bound.earliest < range.untilOffset ? bound.earliest : range.untilOffset;
+    const begins = earlier(bound.earliest, range.untilOffset);
     if (range.fromOffset < begins) {
       parts.push({ ...range, untilOffset: begins, reason: `the log begins at ${bound.earliest} now` });
     }
-    const ends = bound.latest > range.fromOffset ? bound.latest : range.fromOffset;
+    const ends = later(bound.latest, range.fromOffset);
     if (ends < range.untilOffset) {
       parts.push({ ...range, fromOffset: ends, reason: `the log ends at ${bound.latest} now` });
     }

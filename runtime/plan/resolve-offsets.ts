@@ -23,7 +23,9 @@ export async function resolveOffsets(
   if (spec === "earliest") return at(({ earliest }) => earliest);
   if (spec === "latest") return at(({ latest }) => latest);
   if (isTimestamp(spec)) {
-    const found = new Map((await offsetsAtTime(spec.timestampMs)).map((position) => [partitionKey(position), position]));
+    const found = new Map(
+      (await offsetsAtTime(spec.timestampMs)).map((position) => [partitionKey(position), position]),
+    );
     return at((bound) => found.get(partitionKey(bound))?.offset ?? bound.latest);
   }
   const explicit = explicitOffsets(spec);

@@ -19,7 +19,9 @@ export function shareLimit(lags: readonly bigint[], limit: number, turn: number)
   const shares = lags.map((lag) => atLeastOne((whole * lag) / total, lag));
   let left = whole - shares.reduce((sum, share) => sum + share, 0n);
   // What rounding down left over goes to the largest remainders; what "at least 1" took too much comes off the largest shares.
-  const byRemainder = [...waiting].sort((a, b) => compare((whole * at(lags, b)) % total, (whole * at(lags, a)) % total));
+  const byRemainder = [...waiting].sort((a, b) =>
+    compare((whole * at(lags, b)) % total, (whole * at(lags, a)) % total),
+  );
   for (const index of byRemainder) {
     if (left > 0n && at(shares, index) < at(lags, index)) {
       shares[index] = at(shares, index) + 1n;

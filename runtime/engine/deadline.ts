@@ -1,0 +1,75 @@
+// Bounds every phase of a batch: what is stuck becomes an error that names the phase, not a hang. A promise that ignores its
+// signal is left behind; its result is not looked at any more.
+import type { Clock } from "../clock.ts";
+import { PipelineError, TransientError } from "../errors.ts";
+
+export type Phase = "open" | "plan" | "read and process" | "commit" | "record";
+
+export interface DeadlineOptions {
+  readonly phase: Phase;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Aborts the phase from outside; its reason becomes the rejection. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs `work` with a signal that is aborted at the deadline or with the outer signal, and settles then at the latest.
+ * @throws TransientError | PipelineError past the deadline (code "PHASE_TIMEOUT")
+ */
+export async function withDeadline<T>(
+  { phase, timeoutMs, clock, signal }: DeadlineOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const stop = () => controller.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  const timer = clock.timer(timeoutMs, () => controller.abort(timedOut(phase, timeoutMs)));
+  try {
+    return await raceAbort(work(controller.signal), controller.signal);
+  } finally {
+    timer.cancel();
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** Runs `work` with a signal that is aborted with the outer one, or when the work fails: whatever still listens then stops. */
+export async function withAttempt<T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  outer.throwIfAborted();
+  const controller = new AbortController();
+  const stop = () => controller.abort(outer.reason);
+  outer.addEventListener("abort", stop, { once: true });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    controller.abort(error);
+    throw error;
+  } finally {
+    outer.removeEventListener("abort", stop);
+  }
+}
+
+/** Settles like `promise`, or rejects with the signal's reason as soon as it is aborted. */
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    if (signal.aborted) {
+      promise.catch(() => {});
+      reject(signal.reason);
+      return;
+    }
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}
+
+function timedOut(phase: Phase, timeoutMs: number): Error {
+  const message = `the phase "${phase}" took longer than ${timeoutMs} ms`;
+  const code = "PHASE_TIMEOUT";
+  if (phase !== "read and process") return new TransientError(message, { code });
+  return new PipelineError(message, {
+    code,
+    hint: "does the pipeline complete when records$ completes? For batches that need longer, raise phaseTimeoutMs",
+  });
+}

@@ -1,0 +1,199 @@
+// Runs one planned batch up to its rows being durable in the sink: its ranges in partition order through the pipeline (and
+// combine) into the sink's one commit. Poison records are decided, and recorded, before anything commits; then the batch runs
+// again as a whole without them. It never records completion: that is the scheduler's.
+import type { Clock } from "../clock.ts";
+import type { NormalizedJob } from "../contract/job.ts";
+import { formatRange, type OffsetRange, partitionKey } from "../contract/positions.ts";
+import type { Batch, RowEncoder, SinkWriter } from "../contract/sink.ts";
+import type { LostRange, SourceReader } from "../contract/source.ts";
+import { DataLossError, PipelineError, PoisonRecordError } from "../errors.ts";
+import type { BatchCounts } from "../journal/entry.ts";
+import type { BatchInHand } from "../journal/recover.ts";
+import { countOffsets, type PoisonRecord } from "../plan/plan.ts";
+import { withoutLost } from "../plan/plan-ranges.ts";
+import { Combining } from "./combine.ts";
+import { writeDeadLetters } from "./dead-letters.ts";
+import { withAttempt, withDeadline } from "./deadline.ts";
+import { findPoison } from "./find-poison.ts";
+import { runTask } from "./run-task.ts";
+
+/** More rounds than this mean that the pipeline fails on other records each time it runs. */
+const MAX_POISON_ROUNDS = 10;
+
+export interface BatchInput {
+  readonly job: NormalizedJob;
+  readonly lineageId: string;
+  readonly reader: SourceReader;
+  readonly writer: SinkWriter;
+  /** Open when the job sends poison records to a sink. */
+  readonly deadLetterWriter: SinkWriter | undefined;
+  readonly inHand: BatchInHand;
+  /** What the log no longer holds of the plan. */
+  readonly lost: readonly LostRange[];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Makes a decision about poison records durable, before any sink commits. */
+  readonly recordPoison: (records: readonly PoisonRecord[]) => Promise<void>;
+  readonly onProgress: (offsets: bigint) => void;
+}
+
+export interface BatchOutcome {
+  readonly counts: BatchCounts;
+  readonly lost: readonly OffsetRange[];
+}
+
+/**
+ * @throws PoisonRecordError | PipelineError under `onPoisonRecord: "fail"`, or when no record is to blame
+ * @throws DataLossError a part of the plan is gone and `failOnDataLoss` is on
+ * @throws TransientError | OutcomeUnknownError: open everything anew and run the same plan again
+ */
+export async function runBatch(input: BatchInput): Promise<BatchOutcome> {
+  let { inHand, lost } = input;
+  for (let round = 0; ; round++) {
+    try {
+      const attempt = { ...input, inHand, lost };
+      return await withAttempt(input.signal, (signal) => runAttempt({ ...attempt, signal }));
+    } catch (error) {
+      if (error instanceof DataLossError && !input.job.source.failOnDataLoss && error.lost.length > 0) {
+        lost = [...lost, ...error.lost.map((part) => ({ ...part, reason: error.message }))];
+        continue;
+      }
+      const isPoison =
+        error instanceof PoisonRecordError || (error instanceof PipelineError && error.code === "PIPELINE");
+      if (!isPoison || input.job.onPoisonRecord === "fail" || round === MAX_POISON_ROUNDS) throw error;
+      const found = await decidePoison({ ...input, inHand, lost }, error);
+      await input.recordPoison(found);
+      inHand = { ...inHand, poison: [...inHand.poison, ...found] };
+    }
+  }
+}
+
+async function runAttempt(input: BatchInput): Promise<BatchOutcome> {
+  const { inHand, lost, clock, job } = input;
+  const { plan, poison } = inHand;
+  const began = clock.elapsed();
+  const outcome = (counts: Omit<BatchCounts, "poison" | "durationMs">): BatchOutcome => ({
+    counts: { ...counts, poison: poison.length, durationMs: Math.round(clock.elapsed() - began) },
+    lost: lost.map(({ topic, partition, fromOffset, untilOffset }) => ({ topic, partition, fromOffset, untilOffset })),
+  });
+  if (countOffsets(plan.ranges) === 0n) return outcome({ records: 0, rows: 0, tombstones: 0, alreadyWritten: false });
+
+  const deadline = { timeoutMs: job.phaseTimeoutMs, clock, signal: input.signal };
+  const batch = batchOf(input);
+  const begun = await withDeadline({ ...deadline, phase: "read and process" }, () => input.writer.begin(batch));
+  if (begun === "already-written") return outcome({ alreadyWritten: true });
+  await using write = begun;
+  const counts = await withDeadline({ ...deadline, phase: "read and process" }, (signal) =>
+    process(input, batch, write, signal),
+  );
+  await withDeadline({ ...deadline, phase: "commit" }, async () => {
+    const { deadLetterWriter, reader } = input;
+    if (deadLetterWriter !== undefined && poison.length > 0 && typeof job.onPoisonRecord === "object") {
+      const sink = job.onPoisonRecord.deadLetterSink;
+      await writeDeadLetters({ sink, writer: deadLetterWriter, reader, batch, poison });
+    }
+    await write.commit();
+  });
+  return outcome({ ...counts, alreadyWritten: false });
+}
+
+interface Counts {
+  readonly records: number;
+  readonly rows: number;
+  readonly tombstones: number;
+}
+
+type Write = Exclude<Awaited<ReturnType<SinkWriter["begin"]>>, string>;
+
+/** Reads every range, in order, and hands the sink all rows; commits nothing. */
+async function process(input: BatchInput, batch: Batch, write: Write, signal: AbortSignal): Promise<Counts> {
+  const { job, inHand } = input;
+  const encoder = job.sink.encoder();
+  const combining = job.combine && new Combining(job.combine, batch, (row) => encoder.add(row));
+  let records = 0;
+  let rows = 0;
+  let tombstones = 0;
+  const flush = async () => {
+    rows += await writeTaken(encoder, write);
+  };
+  let done = 0n;
+  try {
+    for (const range of inHand.plan.ranges) {
+      if (range.fromOffset === range.untilOffset) continue;
+      const counts = await runTask(taskInput(input, range, signal), {
+        row: combining ? (row) => combining.add(row) : (row) => encoder.add(row),
+        flush: async (offset) => {
+          await flush();
+          input.onProgress(done + offset - range.fromOffset);
+        },
+      });
+      done += range.untilOffset - range.fromOffset;
+      records += counts.records;
+      tombstones += counts.tombstones;
+    }
+    await combining?.complete(signal);
+    await flush();
+    return { records, rows, tombstones };
+  } finally {
+    combining?.stop();
+  }
+}
+
+async function writeTaken(encoder: RowEncoder<unknown>, write: Write): Promise<number> {
+  const encoded = encoder.take();
+  if (encoded === undefined) return 0;
+  await write.write(encoded);
+  return encoded.rowCount;
+}
+
+function taskInput({ job, reader, inHand, lost }: BatchInput, range: OffsetRange, signal: AbortSignal) {
+  const parts = withoutLost(range, lost);
+  return { job, reader, batchId: inHand.plan.batchId, range, parts, skip: poisonOffsets(inHand, range), signal };
+}
+
+function poisonOffsets({ poison }: BatchInHand, range: OffsetRange): Set<bigint> {
+  const key = partitionKey(range);
+  return new Set(poison.filter((record) => partitionKey(record) === key).map(({ offset }) => offset));
+}
+
+/** Finds all poison records of the batch in hand. @throws PipelineError when the failure comes from no record */
+async function decidePoison(input: BatchInput, failure: Error): Promise<PoisonRecord[]> {
+  const { inHand, job, clock } = input;
+  const found: PoisonRecord[] = [];
+  const deadline = { phase: "read and process", timeoutMs: job.phaseTimeoutMs, clock, signal: input.signal } as const;
+  for (const range of inHand.plan.ranges) {
+    const known = poisonOffsets(inHand, range);
+    for (const part of withoutLost(range, input.lost)) {
+      const attempts = {
+        decode: (piece: OffsetRange, skip: ReadonlySet<bigint>) =>
+          withDeadline(deadline, async (signal) => {
+            for await (const _ of input.reader.read(piece, { signal, skip })) signal.throwIfAborted();
+          }),
+        run: (piece: OffsetRange, skip: ReadonlySet<bigint>) =>
+          withDeadline(deadline, async (signal) => {
+            const encoder = job.sink.encoder();
+            const row = job.combine ? () => {} : (value: unknown) => encoder.add(value);
+            const task = { ...taskInput(input, range, signal), range: piece, parts: [piece], skip };
+            await runTask(task, { row, flush: async () => void encoder.take() });
+          }),
+      };
+      found.push(...(await findPoison(part, known, attempts)));
+    }
+  }
+  if (found.length > 0) return found;
+  throw new PipelineError(`${failure.message} (it does not fail again when it runs a second time)`, {
+    cause: failure,
+    code: "NOT_DETERMINISTIC",
+    hint: `look for what changes between two runs over ${inHand.plan.ranges.map(formatRange).slice(0, 3).join(", ")}`,
+  });
+}
+
+function batchOf({ job, lineageId, inHand, signal }: BatchInput): Batch {
+  const ranges = inHand.plan.ranges.map(({ topic, partition, fromOffset, untilOffset }) => ({
+    topic,
+    partition,
+    fromOffset,
+    untilOffset,
+  }));
+  return { jobName: job.name, lineageId, batchId: inHand.plan.batchId, planHash: inHand.plan.hash, ranges, signal };
+}

@@ -1,0 +1,108 @@
+// One writer's term: from taking the log over to letting everything go. The order of opening is the fence (DESIGN.md 2.5): the
+// epoch begins in the log, then the sinks are opened with it, then the head is read again, and only then is anything written.
+import type { Clock } from "../clock.ts";
+import type { NormalizedJob } from "../contract/job.ts";
+import type { PartitionBounds, Position } from "../contract/positions.ts";
+import type { SinkContext, SinkWriter } from "../contract/sink.ts";
+import type { OpenContext, SourceReader } from "../contract/source.ts";
+import type { CheckpointStore } from "../contract/store.ts";
+import { DataLossError } from "../errors.ts";
+import type { JobListener } from "../events.ts";
+import { Journal } from "../journal/journal.ts";
+import { lostAtPositions } from "../plan/plan-ranges.ts";
+import { withDeadline } from "./deadline.ts";
+import { startBeating } from "./heartbeat.ts";
+import { Opened } from "./opened.ts";
+import { Retention } from "./retention.ts";
+
+export interface TermInput {
+  readonly job: NormalizedJob;
+  readonly store: CheckpointStore;
+  readonly baseDir: string;
+  readonly clock: Clock;
+  readonly onEvent: JobListener;
+  /** Gives everything up at once. */
+  readonly abortSignal: AbortSignal;
+  readonly purpose: "run" | "reset";
+  readonly ownEpoch: bigint | undefined;
+}
+
+/** Everything a job needs while it runs, open. */
+export interface Term extends AsyncDisposable {
+  readonly input: TermInput;
+  readonly journal: Journal;
+  readonly reader: SourceReader;
+  readonly writer: SinkWriter;
+  readonly deadLetterWriter: SinkWriter | undefined;
+  readonly retention: Retention;
+  /** The partitions as they were when the term began. */
+  readonly bounds: readonly PartitionBounds[];
+}
+
+/** Opens a term. Everything that was opened is closed again when it fails half-way. */
+export async function openTerm(input: TermInput): Promise<Term> {
+  const { job, store, clock, onEvent, baseDir, abortSignal } = input;
+  const context: OpenContext = {
+    jobName: job.name,
+    baseDir,
+    warn: (message) => onEvent({ type: "warning", message }),
+  };
+  await using stack = new Opened();
+  const deadline = { phase: "open", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
+  return withDeadline(deadline, async (signal) => {
+    const reader = stack.use(await job.source.open(context, signal));
+    // A source that cannot be read ends here, before another run of this job is shut out.
+    const bounds = await reader.partitions(signal);
+    const takeOver = { store, jobName: job.name, purpose: input.purpose, clock, signal, ownEpoch: input.ownEpoch };
+    const journal = stack.use(await Journal.takeOver(takeOver));
+    stack.use(startBeating(journal, clock, abortSignal));
+    const retention = stack.use(new Retention(input, journal));
+    const { lineageId } = journal.state;
+    const sinkContext: SinkContext = { ...context, lineageId, epoch: journal.epoch };
+    const writer = stack.use(await job.sink.open(sinkContext, signal));
+    const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
+    const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
+    await journal.verifyHead(signal);
+    // A reset is the remedy for a log that is not what it was.
+    if (input.purpose === "run") await checkSameLog(input, reader, journal.state.positions ?? [], bounds, signal);
+    const opened = stack.move();
+    return {
+      input,
+      journal,
+      reader,
+      writer,
+      deadLetterWriter,
+      bounds,
+      retention,
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  });
+}
+
+/** Whether the log is the one that the positions were taken in: not re-created, replaced, or cut. */
+async function checkSameLog(
+  { job, onEvent }: TermInput,
+  reader: SourceReader,
+  positions: readonly Position[],
+  bounds: readonly PartitionBounds[],
+  signal: AbortSignal,
+): Promise<void> {
+  const outside = lostAtPositions(positions, bounds);
+  const inside = positions.filter(
+    (position) => !outside.some((lost) => lost.topic === position.topic && lost.partition === position.partition),
+  );
+  const others = await reader.mismatches(inside, signal);
+  if (outside.length === 0 && others.length === 0) return;
+  const reasons = [
+    ...outside.map(({ topic, partition, reason }) => `${topic}:${partition}: ${reason}`),
+    ...others.map(({ position, reason }) => `${position.topic}:${position.partition} at ${position.offset}: ${reason}`),
+  ];
+  const message = `the log is not what it was when the position was recorded (${reasons.join("; ")})`;
+  if (!job.source.failOnDataLoss) {
+    onEvent({ type: "warning", message });
+    return;
+  }
+  throw new DataLossError(message, outside, {
+    hint: "bring the old log back; or go on without what is lost: runtime reset job.ts --to-earliest, or failOnDataLoss: false",
+  });
+}

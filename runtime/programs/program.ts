@@ -1,0 +1,57 @@
+// What the programs share: the options they all take, and how they get a job's checkpoint store.
+import { resolve } from "node:path";
+import { type Clock, systemClock } from "../clock.ts";
+import type { Job, NormalizedJob } from "../contract/job.ts";
+import type { OpenContext } from "../contract/source.ts";
+import type { CheckpointStore } from "../contract/store.ts";
+import { isJob } from "../define-job.ts";
+import { ConfigError } from "../errors.ts";
+import { openStore } from "../open-store.ts";
+
+/** Options of every program. */
+export interface ProgramOptions {
+  /** Relative paths of the job are resolved against it; default: the current folder. The CLI gives the folder of job.ts. */
+  readonly baseDir?: string;
+  /** Instead of the job's own `checkpoint`. */
+  readonly checkpoint?: string | CheckpointStore;
+  /** Ends the program early. */
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+  /** Takes notes that are no errors, one line each. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** The options with their defaults. */
+export interface ProgramContext {
+  readonly job: NormalizedJob;
+  readonly store: CheckpointStore;
+  readonly baseDir: string;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly openContext: OpenContext;
+}
+
+/** Fills in defaults and opens the store; a store object that the caller gave stays the caller's to close. */
+export async function withProgram<T>(
+  job: Job,
+  options: ProgramOptions,
+  work: (context: ProgramContext) => Promise<T>,
+): Promise<T> {
+  if (!isJob(job)) throw new ConfigError("this is not a job", { hint: "make one with defineJob({ … })" });
+  const { definition } = job;
+  const checkpoint = options.checkpoint ?? definition.checkpoint;
+  const baseDir = resolve(options.baseDir ?? ".");
+  const store = await openStore(checkpoint, { baseDir });
+  try {
+    return await work({
+      job: definition,
+      store,
+      baseDir,
+      signal: options.signal ?? new AbortController().signal,
+      clock: options.clock ?? systemClock,
+      openContext: { jobName: definition.name, baseDir, warn: options.onWarning ?? (() => {}) },
+    });
+  } finally {
+    if (typeof checkpoint === "string") await store[Symbol.asyncDispose]();
+  }
+}

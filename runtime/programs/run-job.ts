@@ -1,0 +1,174 @@
+// `runJob`: runs a job in terms until it is done, stopped, fenced or failed. The one retry layer: whatever can be tried again
+// ends the term, and after a pause a new one recovers from the log.
+import type { Clock } from "../clock.ts";
+import type { Job, Trigger } from "../contract/job.ts";
+import { checkTrigger } from "../define-job.ts";
+import { waitForOtherRun } from "../engine/heartbeat.ts";
+import { newRunMemory, runTerm } from "../engine/scheduler.ts";
+import { openTerm, type TermInput } from "../engine/term.ts";
+import { isRetryable } from "../errors.ts";
+import type { EndReason, JobEvent, JobListener } from "../events.ts";
+import { type ProgramOptions, withProgram } from "./program.ts";
+
+/** Failures that go on for longer than this, with no batch completed in between, end the job. */
+const RETRY_FOR_MS = 120_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+
+export interface RunOptions extends ProgramOptions {
+  /** Instead of the job's own trigger. */
+  readonly trigger?: Trigger;
+  /** Takes over from a run that seems alive, instead of waiting until it does not. */
+  readonly takeOver?: boolean;
+  readonly onEvent?: JobListener;
+  /** Stops after the batch in hand. */
+  readonly signal?: AbortSignal;
+  /** Gives up the batch in hand; it runs again at the next start. */
+  readonly abortSignal?: AbortSignal;
+}
+
+export interface RunResult {
+  readonly reason: EndReason;
+  readonly lineageId: string;
+  /** Batches completed by this run, and what they read and wrote. */
+  readonly batches: number;
+  readonly records: number;
+  readonly rows: number;
+  readonly tombstones: number;
+  readonly poison: number;
+  /** Batches that the sink had already. */
+  readonly alreadyWritten: number;
+  /** From the first batch's start to the end, without waiting for another run. */
+  readonly durationMs: number;
+}
+
+/**
+ * Runs a job. Resolves when a bounded trigger is done, the ending offsets are reached, or `signal` has stopped it in good order.
+ * @throws FencedError another run took over; ConfigError; DataLossError; PoisonRecordError; PipelineError; CheckpointCorruptError;
+ *   TransientError after two minutes of trying again; the abort signal's reason
+ */
+export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {
+  return withProgram(job, options, async ({ job: definition, store, baseDir, clock, signal }) => {
+    const trigger = options.trigger === undefined ? definition.trigger : checkTrigger(options.trigger);
+    const totals = new Totals(clock);
+    const onEvent: JobListener = (event) => {
+      totals.add(event);
+      options.onEvent?.(event);
+    };
+    const abortSignal = options.abortSignal ?? new AbortController().signal;
+    const input = {
+      job: { ...definition, trigger },
+      store,
+      baseDir,
+      clock,
+      onEvent,
+      abortSignal,
+      purpose: "run",
+    } as const;
+    if (options.takeOver !== true) {
+      const onWaiting = (heartbeat: Extract<JobEvent, { type: "waiting-for-other-run" }>["heartbeat"]) =>
+        onEvent({ type: "waiting-for-other-run", heartbeat });
+      const ended = await untilStopped(signal, waitForOtherRun(store, definition.name, clock, signal, onWaiting));
+      if (ended === "stopped") return totals.result("stopped");
+    }
+    const reason = await runTerms(input, totals, signal);
+    onEvent({ type: "ended", reason });
+    return totals.result(reason);
+  });
+}
+
+async function runTerms(
+  input: Omit<TermInput, "ownEpoch">,
+  totals: Totals,
+  stopSignal: AbortSignal,
+): Promise<EndReason> {
+  const { clock, abortSignal, onEvent } = input;
+  const memory = newRunMemory(clock.elapsed());
+  let ownEpoch: bigint | undefined;
+  let failing: { sinceMs: number; attempt: number; afterBatches: number } | undefined;
+  totals.begin();
+  for (;;) {
+    if (stopSignal.aborted) return "stopped";
+    try {
+      await using term = await openTerm({ ...input, ownEpoch });
+      ownEpoch = term.journal.epoch;
+      const { lineageId, nextBatchId, inHand } = term.journal.state;
+      onEvent({ type: "started", lineageId, epoch: ownEpoch, isNew: nextBatchId === 0 && inHand === undefined });
+      return await runTerm(term, memory, stopSignal);
+    } catch (error) {
+      abortSignal.throwIfAborted();
+      if (!isRetryable(error)) throw error;
+      if (failing === undefined || failing.afterBatches !== totals.batches) {
+        failing = { sinceMs: clock.elapsed(), attempt: 0, afterBatches: totals.batches };
+      }
+      if (clock.elapsed() - failing.sinceMs > RETRY_FOR_MS) throw error;
+      failing.attempt++;
+      const delayMs = pauseMs(failing.attempt, clock.random());
+      onEvent({ type: "retrying", error, attempt: failing.attempt, delayMs });
+      await untilStopped(stopSignal, clock.sleep(delayMs, stopSignal));
+    }
+  }
+}
+
+/** Exponential, with its upper half left to chance. */
+function pauseMs(attempt: number, chance: number): number {
+  const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
+  return Math.round(most / 2 + chance * (most / 2));
+}
+
+async function untilStopped(signal: AbortSignal, wait: Promise<void>): Promise<"stopped" | "done"> {
+  try {
+    await wait;
+    return "done";
+  } catch (error) {
+    if (signal.aborted) return "stopped";
+    throw error;
+  }
+}
+
+/** Adds up what a run did. */
+class Totals {
+  readonly #clock: Clock;
+  #beganMs: number;
+  #lineageId = "";
+  #records = 0;
+  #rows = 0;
+  #tombstones = 0;
+  #poison = 0;
+  #alreadyWritten = 0;
+  batches = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#beganMs = clock.elapsed();
+  }
+
+  begin(): void {
+    this.#beganMs = this.#clock.elapsed();
+  }
+
+  add(event: JobEvent): void {
+    if (event.type === "started") this.#lineageId = event.lineageId;
+    if (event.type !== "completed") return;
+    this.batches++;
+    this.#records += event.counts.records ?? 0;
+    this.#rows += event.counts.rows ?? 0;
+    this.#tombstones += event.counts.tombstones ?? 0;
+    this.#poison += event.counts.poison;
+    this.#alreadyWritten += event.counts.alreadyWritten ? 1 : 0;
+  }
+
+  result(reason: EndReason): RunResult {
+    return {
+      reason,
+      lineageId: this.#lineageId,
+      batches: this.batches,
+      records: this.#records,
+      rows: this.#rows,
+      tombstones: this.#tombstones,
+      poison: this.#poison,
+      alreadyWritten: this.#alreadyWritten,
+      durationMs: Math.round(this.#clock.elapsed() - this.#beganMs),
+    };
+  }
+}
