@@ -1,0 +1,165 @@
+// The recovery table: what each order of entries says about where a job stands, and which orders cannot be.
+import { describe, expect, test } from "vitest";
+import { CheckpointCorruptError } from "../../runtime/errors.ts";
+import type { EntryBody } from "../../runtime/journal/entry.ts";
+import { foldEntry, type JobState } from "../../runtime/journal/recover.ts";
+import { makePlan, type Plan } from "../../runtime/plan/plan.ts";
+
+const LINEAGE = "00112233445566778899aabbccddeeff";
+const counts = { records: 1, rows: 1, tombstones: 0, poison: 0, alreadyWritten: false, durationMs: 1 };
+const begin = (purpose: "run" | "copy" = "run"): EntryBody => ({ kind: "begin", purpose, host: "h", pid: 1 });
+const planOf = (batchId: number, from: number, until: number): Plan =>
+  makePlan(LINEAGE, batchId, [{ topic: "t", partition: 0, fromOffset: BigInt(from), untilOffset: BigInt(until) }]);
+const planned = (plan: Plan): EntryBody => ({ kind: "plan", plan });
+const completed = (plan: Plan, next?: Plan): EntryBody => {
+  const positions = plan.ranges.map(({ topic, partition, untilOffset }) => ({ topic, partition, offset: untilOffset }));
+  return { kind: "complete", batchId: plan.batchId, planHash: plan.hash, positions, counts, lost: [], next };
+};
+
+function recover(
+  bodies: readonly EntryBody[],
+  { first = 0, jobName = "job", lineageOf = (_: number) => LINEAGE } = {},
+) {
+  let state: JobState | undefined;
+  bodies.forEach((body, index) => {
+    const entry = { jobName: "job", lineageId: lineageOf(index), atMs: 1_000 + index, body };
+    state = foldEntry(state, BigInt(first + index), entry, jobName);
+  });
+  if (state === undefined) throw new Error("no entries");
+  return state;
+}
+
+const [p0, p1] = [planOf(0, 0, 5), planOf(1, 5, 9)];
+
+describe("where a job stands", () => {
+  test("only begun: a new job, nothing in hand", () => {
+    expect(recover([begin()])).toMatchObject({ nextBatchId: 0, positions: [], inHand: undefined, epoch: 0n });
+  });
+
+  test("planned only: the batch is in hand over the planned ranges", () => {
+    expect(recover([begin(), planned(p0)])).toMatchObject({ inHand: { plan: p0, poison: [] }, nextBatchId: 0 });
+  });
+
+  test("completed: positions are the entry's, nothing is in hand", () => {
+    const state = recover([begin(), planned(p0), completed(p0)]);
+    expect(state).toMatchObject({
+      nextBatchId: 1,
+      inHand: undefined,
+      positions: [{ offset: 5n }],
+      lastCompletedAtMs: 1_002,
+    });
+  });
+
+  test("completed and planned in one entry: the next batch is in hand", () => {
+    const state = recover([begin(), planned(p0), completed(p0, p1)]);
+    expect(state).toMatchObject({ nextBatchId: 1, inHand: { plan: p1 }, positions: [{ offset: 5n }] });
+  });
+
+  test("a new epoch changes nothing but the epoch", () => {
+    const state = recover([begin(), planned(p0), completed(p0, p1), begin()]);
+    expect(state).toMatchObject({ epoch: 3n, inHand: { plan: p1 } });
+  });
+
+  test("poison records stay with the batch in hand", () => {
+    const record = { topic: "t", partition: 0, offset: 2n, phase: "decode", error: "bad" } as const;
+    const poison: EntryBody = { kind: "poison", batchId: 0, planHash: p0.hash, records: [record] };
+    expect(recover([begin(), planned(p0), poison, begin()]).inHand?.poison).toEqual([record]);
+  });
+
+  test("a reset moves the positions; an abandoned batch's number is not used again", () => {
+    const positions = [{ topic: "t", partition: 0, offset: 2n }];
+    const reset: EntryBody = { kind: "reset", positions, reason: "r", abandonedBatchId: 1 };
+    const state = recover([begin(), planned(p0), completed(p0, p1), begin(), reset]);
+    expect(state).toMatchObject({ positions, nextBatchId: 2, inHand: undefined });
+  });
+
+  test("a history whose beginning was pruned is enough", () => {
+    const state = recover([completed(p0, p1), completed(p1)], { first: 40 });
+    expect(state).toMatchObject({ head: 41n, nextBatchId: 2, positions: [{ offset: 9n }], epoch: undefined });
+  });
+
+  test("a copy is not usable before it has arrived", () => {
+    const copy = [begin("copy"), planned(p0), completed(p0)];
+    expect(recover(copy, { first: 9 }).isPartialCopy).toBe(true);
+    const arrived = recover([...copy, { kind: "arrived", from: "file:old" }], { first: 9 });
+    expect(arrived).toMatchObject({ isPartialCopy: false, nextBatchId: 1, positions: [{ offset: 5n }] });
+  });
+
+  test("a copy that begins again, also after a jump, starts the history anew", () => {
+    let state = recover([begin("copy"), planned(p0)], { first: 9 });
+    const again = { jobName: "job", lineageId: "another", atMs: 5, body: begin("copy") };
+    state = foldEntry(state, 30n, again, "job");
+    expect(state).toMatchObject({
+      head: 30n,
+      epoch: 30n,
+      lineageId: "another",
+      inHand: undefined,
+      isPartialCopy: true,
+    });
+  });
+});
+
+describe("what cannot be is corrupt, never guessed", () => {
+  const cases: [string, () => unknown, RegExp][] = [
+    [
+      "a hole",
+      () => foldEntry(recover([begin()]), 2n, { jobName: "job", lineageId: LINEAGE, atMs: 1, body: begin() }, "job"),
+      /hole: entry 1 is missing/,
+    ],
+    ["a foreign job", () => recover([begin()], { jobName: "other" }), /belongs to the job "job"/],
+    [
+      "another lineage",
+      () => recover([begin(), begin()], { lineageOf: (index) => `lineage ${index}` }),
+      /has the lineage lineage 1/,
+    ],
+    [
+      "another plan under the same batchId",
+      () => recover([begin(), planned(p0), planned(planOf(0, 0, 6))]),
+      /a second time, with other ranges/,
+    ],
+    [
+      "a completion of another plan",
+      () => recover([begin(), planned(p0), completed(planOf(0, 0, 6))]),
+      /knows batch 0 with another plan/,
+    ],
+    ["a completion of a batch that is not in hand", () => recover([begin(), completed(p0)]), /not in hand/],
+    [
+      "a batchId left out",
+      () => recover([begin(), planned(p0), completed(p0), planned(planOf(2, 5, 9))]),
+      /batch 1 is next/,
+    ],
+    [
+      "ranges that do not follow each other",
+      () => recover([begin(), planned(p0), completed(p0), planned(planOf(1, 6, 9))]),
+      /begins at 6, but the batch before ended at 5/,
+    ],
+    [
+      "a reset that forgets the batch in hand",
+      () => recover([begin(), planned(p0), { kind: "reset", positions: [], reason: "r" }]),
+      /while batch 0 is in hand/,
+    ],
+    [
+      "anything after the checkpoint has moved",
+      () => recover([begin(), { kind: "moving", to: "file:new" }, begin()]),
+      /moved to file:new/,
+    ],
+  ];
+  test.each(cases)("%s", (_, fold, message) => {
+    expect(fold).toThrow(CheckpointCorruptError);
+    expect(fold).toThrow(message);
+  });
+
+  test("positions in a completion that its plan does not end at", () => {
+    const wrong = { ...completed(p0), positions: [{ topic: "t", partition: 0, offset: 4n }] } as EntryBody;
+    expect(() => recover([begin(), planned(p0), wrong])).toThrow(/at other positions than its plan ends at/);
+  });
+
+  test("a completion that forgets an idle partition", () => {
+    const plan = makePlan(LINEAGE, 0, [
+      { topic: "t", partition: 0, fromOffset: 0n, untilOffset: 5n },
+      { topic: "t", partition: 1, fromOffset: 3n, untilOffset: 3n },
+    ]);
+    const forgetful = { ...completed(plan), positions: [{ topic: "t", partition: 0, offset: 5n }] } as EntryBody;
+    expect(() => recover([begin(), planned(plan), forgetful])).toThrow(/at other positions/);
+  });
+});
