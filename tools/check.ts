@@ -30,7 +30,8 @@ const steps: readonly Step[] = [
 function run(step: Step): Promise<Result> {
   const [file, ...args] = step.command;
   return new Promise((resolve) => {
-    const child = spawn(file, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, NO_COLOR: "1" };
+    const child = spawn(file, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
     const printed: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => printed.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => printed.push(chunk));
