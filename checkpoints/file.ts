@@ -1,11 +1,13 @@
-// The embedded store: one folder, one log per job, a file an entry, nothing else to install. Exactly one log folder per job
-// carries the token of its current writer: DIR/<job>/log-<token>/<seq>.entry. Taking over renames it, which shuts every
-// older writer out for ever, however long it was frozen: its links find no folder. Needs a local file system with hard links.
+// The embedded store: one folder, one log per job, a file an entry, nothing else to install. Exactly one log folder per
+// job carries the token of its current writer: DIR/<job>/log-<token>/<seq>.entry. Taking over renames it, which shuts
+// every older writer out for ever, however long it was frozen: its links find no folder. Needs a local file system with
+// hard links.
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
   CheckpointCorruptError,
   type CheckpointStore,
+  type Entry,
   type Heartbeat,
   type LogBounds,
   type LogWriter,
@@ -15,9 +17,12 @@ import { errorCode, nothingHappened } from "./file/disk-errors.ts";
 import { MAX_ENTRY_BYTES, readEntryFile } from "./file/entry-file.ts";
 import { examineFolder } from "./file/examine.ts";
 import { readHeartbeat } from "./file/heartbeat-file.ts";
-import { entryFileName, findLog, type ListedLog, listLog } from "./file/log-folder.ts";
+import { entryFileName, findLog, listLog } from "./file/log-folder.ts";
 import { takeOver } from "./file/take-over.ts";
 import { checkJobName, isJobName } from "./job-name.ts";
+
+/** Entries that are read at once. */
+const READ_AHEAD = 8;
 
 export interface FileStoreOptions {
   /** The folder of the store; made, with what is above it, when the first job is taken over. */
@@ -49,19 +54,20 @@ class FileStore implements CheckpointStore {
 
   async *read(jobName: string, from: bigint, signal: AbortSignal): AsyncIterable<NumberedEntry> {
     const jobFolder = this.#jobFolder(jobName);
-    let log = await listLog(jobFolder, signal);
-    for (const seq of log?.seqs ?? []) {
-      if (log === undefined || seq < from) continue;
+    const { path = "", seqs = [] } = (await listLog(jobFolder, signal)) ?? {};
+    const wanted = seqs.filter((seq) => seq >= from);
+    for (let start = 0; start < wanted.length; start += READ_AHEAD) {
       signal.throwIfAborted();
-      let entry = await readEntryFile(join(log.path, entryFileName(seq)));
-      while (entry === undefined) {
-        // Pruned meanwhile, or a take-over renamed the folder.
-        const path = (await findLog(jobFolder))?.path;
-        if (path === undefined || path === log.path) break;
-        log = { ...log, path } satisfies ListedLog;
-        entry = await readEntryFile(join(path, entryFileName(seq)));
+      const ahead = wanted.slice(start, start + READ_AHEAD).map((seq) => {
+        const reading = readEntry(jobFolder, path, seq);
+        // Its turn may never come, if an earlier one is damaged; what is sound before that is given out first.
+        reading.catch(() => undefined);
+        return { seq, reading };
+      });
+      for (const { seq, reading } of ahead) {
+        const entry = await reading;
+        if (entry !== undefined) yield { seq, entry };
       }
-      if (entry !== undefined) yield { seq, entry };
     }
   }
 
@@ -115,4 +121,15 @@ class FileStore implements CheckpointStore {
       throw error;
     }
   }
+}
+
+/**
+ * The entry in the log folder where it was listed, or, after a take-over, where it is now; undefined when it was
+ * pruned.
+ */
+async function readEntry(jobFolder: string, logFolder: string, seq: bigint): Promise<Entry | undefined> {
+  const entry = await readEntryFile(join(logFolder, entryFileName(seq)));
+  if (entry !== undefined) return entry;
+  const newest = (await findLog(jobFolder))?.path;
+  return newest === undefined || newest === logFolder ? undefined : await readEntry(jobFolder, newest, seq);
 }

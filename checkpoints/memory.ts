@@ -1,6 +1,6 @@
-// The memory store, for tests and for jobs that may forget: one object holds every job's log, and all who have the object
-// share it. Each step between two awaits is atomic, so the property of a store holds by itself; bytes are copied on the way
-// in and out, so that nobody can change an entry afterwards.
+// The memory store, for tests and for jobs that may forget: one object holds every job's log, and all who have the
+// object share it. Each step between two awaits is atomic, so the property of a store holds by itself; bytes are copied
+// on the way in and out, so that nobody can change an entry afterwards.
 import type {
   Appended,
   CheckpointStore,

@@ -1,5 +1,5 @@
-// What an error of the file system means to the caller: its class by whether something may have been written, its hint by
-// what the operator can do about it. Only the code of the system call is looked at, never the message.
+// What an error of the file system means to the caller: its class by whether something may have been written, its hint
+// by what the operator can do about it. Only the code of the system call is looked at, never the message.
 import { OutcomeUnknownError, TransientError } from "../../runtime/index.ts";
 
 /** The system's code of an error (`ENOENT`), undefined for errors that have none. */

@@ -1,6 +1,6 @@
-// One entry as a file: a line of ASCII, `tidemark-entry 1 <token> <crc32 of the bytes, 8 hex digits> <their number>\n`, then
-// the bytes. A file that is anything else is damage and is never passed over in silence; a higher format number is not
-// damage but a newer tidemark's. The size is looked at before a byte is read.
+// One entry as a file: a line of ASCII, `tidemark-entry 1 <token> <crc32 of the bytes, 8 hex digits> <their number>\n`,
+// then the bytes. A file that is anything else is damage and is never passed over in silence; a higher format number is
+// not damage but a newer tidemark's. The size is looked at before a byte is read.
 import { type FileHandle, open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { CheckpointCorruptError, type Entry } from "../../runtime/index.ts";
@@ -35,7 +35,9 @@ export async function readEntryFile(path: string): Promise<Entry | undefined> {
     handle = await open(path, "r");
     const { size } = await handle.stat();
     if (size > MAX_ENTRY_BYTES + HEADER_MAX_BYTES) throw damaged(path, `it has ${size} bytes, too many for an entry`);
-    file = await handle.readFile();
+    // One read: an entry's file is complete before it gets its name, so what is shorter or longer is damage.
+    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.allocUnsafeSlow(size + 1), position: 0 });
+    file = buffer.subarray(0, bytesRead);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error instanceof CheckpointCorruptError ? error : nothingHappened(error, "read", path);

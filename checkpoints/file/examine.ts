@@ -1,6 +1,6 @@
-// What is wrong or unwise about the folder of a file store, for `doctor`. It tries out the very steps an append is made of,
-// in a file that it removes again, and looks at who may read the folder, at the file system under it and at what was left
-// behind. It never touches a log.
+// What is wrong or unwise about the folder of a file store, for `doctor`. It tries out the very steps an append is made
+// of, in a file that it removes again, and looks at who may read the folder, at the file system under it and at what
+// was left behind. It never touches a log.
 import { randomBytes } from "node:crypto";
 import { access, constants, link, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,7 +11,9 @@ import { syncFolder } from "./sync-folder.ts";
 
 const LEFT_BEHIND_AFTER_MS = 3_600_000;
 
-/** statfs(2) types of file systems where other machines write too, or where link and fsync depend on the program behind. */
+/**
+ * statfs(2) types of file systems where other machines write too, or where link and fsync depend on the program behind.
+ */
 const REMOTE_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -22,7 +24,10 @@ const REMOTE_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x00c36400, "Ceph"],
 ]);
 
-/** The findings about the store's folder `dir`, one a line; a folder that does not exist yet is only unwise if it cannot be made. */
+/**
+ * The findings about the store's folder `dir`, one a line; a folder that does not exist yet is only unwise if it cannot
+ * be made.
+ */
 export async function examineFolder(dir: string, signal: AbortSignal): Promise<readonly string[]> {
   const findings: string[] = [];
   const steps = [checkFileSystem, checkPermissions, tryAppend, findLeftovers];

@@ -1,5 +1,5 @@
-// The running writer's sign of life, DIR/<job>/heartbeat.json. It is advice: it is replaced as a whole by a rename, never
-// synced, and whatever cannot be read as a heartbeat counts as none.
+// The running writer's sign of life, DIR/<job>/heartbeat.json. It is advice: it is replaced as a whole by a rename,
+// never synced, and whatever cannot be read as a heartbeat counts as none.
 import { randomBytes } from "node:crypto";
 import { open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// Where a job's log lies: DIR/<job>/log-<token>/<seq>.entry. There is exactly one log folder, and its name carries the token
-// of the writer that took over last; taking over renames it, so anyone may find it gone between two steps and then looks
-// again. Nothing in this file changes the disk.
+// Where a job's log lies: DIR/<job>/log-<token>/<seq>.entry. There is exactly one log folder, and its name carries the
+// token of the writer that took over last; taking over renames it, so anyone may find it gone between two steps and
+// then looks again. Nothing in this file changes the disk.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointCorruptError } from "../../runtime/index.ts";
@@ -9,7 +9,7 @@ import { errorCode, nothingHappened } from "./disk-errors.ts";
 /** Names of files that are being written begin so; they lie beside the log folder, never in it. */
 export const TEMPORARY_PREFIX = ".tmp-";
 /** Entries are numbered below this, so that 16 digits always do. */
-export const SEQ_LIMIT = 10n ** 16n;
+const SEQ_LIMIT = 10n ** 16n;
 
 const LOG_FOLDER = /^log-[0-9a-f]{32}$/;
 const ENTRY_FILE = /^(\d{16})\.entry$/;

@@ -1,8 +1,8 @@
-// One writer's term on a job's log. Order of an append: write and fsync a temporary file beside the log folder, link it to
-// the entry's name in the folder that carries this writer's token, fsync the folder, answer. The link fails if the entry is
-// there, and for ever once a newer writer has renamed the folder; a link that was under way while the folder was being
-// renamed is looked at again before it counts. A writer must never touch the log under the folder's newer name, but to
-// take back such an entry of its own.
+// One writer's term on a job's log. Order of an append: write and fsync a temporary file beside the log folder, link it
+// to the entry's name in the folder that carries this writer's token, fsync the folder, answer. The link fails if the
+// entry is there, and for ever once a newer writer has renamed the folder; a link that was under way while the folder
+// was being renamed is looked at again before it counts. A writer must never touch the log under the folder's newer
+// name, but to take back such an entry of its own.
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, lstat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -145,9 +145,9 @@ export class FileLogWriter implements LogWriter {
   }
 
   /**
-   * Answers an append whose link was made about when a newer writer renamed the folder: the kernel finds the folder first
-   * and links into it then, whatever it is called by that time. If the newer writer has not numbered past the entry, it
-   * collides with it and counts it in. Else the entry lies where others were pruned, and is taken away again.
+   * Answers an append whose link was made about when a newer writer renamed the folder: the kernel finds the folder
+   * first and links into it then, whatever it is called by that time. If the newer writer has not numbered past the
+   * entry, it collides with it and counts it in. Else the entry lies where others were pruned, and is taken away again.
    */
   async #settle(seq: bigint, mine: Entry, signal: AbortSignal): Promise<Appended> {
     const answer = await this.#whatIsThere(seq, mine, signal);

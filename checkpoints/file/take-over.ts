@@ -1,7 +1,7 @@
-// Becoming a job's one writer. Order: rename the log folder to a name with a fresh token (atomic; of two only one finds the
-// old name), fsync the job's folder, list the entries, fsync the log folder so that what was listed stays, let the caller
-// begin its term, append that entry like any other. Whoever is overtaken on the way starts again. A job that is new here
-// gets its folder, made ready beside it, by one rename.
+// Becoming a job's one writer. Order: rename the log folder to a name with a fresh token (atomic; of two only one finds
+// the old name), fsync the job's folder, list the entries, fsync the log folder so that what was listed stays, let the
+// caller begin its term, append that entry like any other. Whoever is overtaken on the way starts again. A job that is
+// new here gets its folder, made ready beside it, by one rename.
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -13,7 +13,7 @@ import { FileLogWriter } from "./log-writer.ts";
 import { syncFolder } from "./sync-folder.ts";
 
 /** Names of job folders that are being made begin so. */
-export const NEW_JOB_PREFIX = ".new-";
+const NEW_JOB_PREFIX = ".new-";
 
 const ABANDONED_AFTER_MS = 3_600_000;
 const BACKOFF_MAX_MS = 200;
@@ -120,7 +120,8 @@ async function beginTerm(
     if (seq <= head) throw new RangeError(`a term cannot begin at entry ${seq}: the head is ${head}`);
     const writer = new FileLogWriter({ jobFolder, logFolder, handle, first: seqs[0] ?? seq, head: seq - 1n });
     const appended = await writer.append(seq, entry, [], signal);
-    // An older writer's append that was under way may have come first, or a newer taker; a newer taker after it is no matter.
+    // An older writer's append that was under way may have come first, or a newer taker; a newer taker after it is no
+    // matter.
     const begun = appended.is === "appended" || (appended.is === "exists" && appended.entry.token === entry.token);
     return begun ? writer : await closed(handle);
   } catch (error) {

@@ -1,4 +1,5 @@
-// What the checkpoint store suite works with: one test's job on one handle, entries to append, and the closing of it all.
+// What the checkpoint store suite works with: one test's job on one handle, entries to append, and the closing of it
+// all.
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import type { CheckpointStore, Entry, Heartbeat, LogWriter, NumberedEntry } from "../../runtime/index.ts";

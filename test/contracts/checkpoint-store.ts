@@ -1,6 +1,6 @@
-// What every checkpoint store must do, as tests: numbering, retries, fencing, pruning, names and heartbeats. A store's own test
-// file calls `checkpointStoreContract` with a harness; the tests use names of jobs that nobody used before, so that they can
-// run on a shared server, and never look at anything but the interface.
+// What every checkpoint store must do, as tests: numbering, retries, fencing, pruning, names and heartbeats. A store's
+// own test file calls `checkpointStoreContract` with a harness; the tests use names of jobs that nobody used before, so
+// that they can run on a shared server, and never look at anything but the interface.
 import { describe } from "vitest";
 import { appending, readingBack, repeating } from "./checkpoint-store-appending.ts";
 import type { CheckpointStoreHarness } from "./checkpoint-store-bench.ts";
