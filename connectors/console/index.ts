@@ -1,0 +1,2 @@
+// The console as a sink.
+export { type ConsoleSinkOptions, consoleSink } from "./sink.ts";

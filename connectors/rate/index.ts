@@ -1,0 +1,2 @@
+// Records made by the clock, so many a second, as a source.
+export { type RateSourceOptions, type RateValue, rateSource } from "./source.ts";
