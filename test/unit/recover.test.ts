@@ -18,7 +18,7 @@ const completed = (plan: Plan, next?: Plan): EntryBody => {
 
 function recover(
   bodies: readonly EntryBody[],
-  { first = 0, jobName = "job", lineageOf = (_: number) => LINEAGE } = {},
+  { first = 0, jobName = "job", lineageOf = (_: number): string => LINEAGE } = {},
 ) {
   let state: JobState | undefined;
   bodies.forEach((body, index) => {
