@@ -90,11 +90,11 @@ describe("the installed package", { timeout: 120_000 }, () => {
   async function expectItRuns(folder: string, command: readonly [string, ...string[]], first: readonly string[]) {
     const [file, ...args] = command;
     const firstRun = await run(file, [...args, "start", "job.ts"], { cwd: folder, first });
-    expect(firstRun).toMatchObject({ code: 0 });
+    expect(firstRun, firstRun.stderr).toMatchObject({ code: 0 });
     const rows = readRows(join(folder, "large")).map((row) => JSON.parse(row));
     expect(rows.sort((a, b) => a.id - b.id)).toEqual(expectedRows);
     const secondRun = await run(file, [...args, "start", "job.ts"], { cwd: folder, first });
-    expect(secondRun).toMatchObject({ code: 0 });
+    expect(secondRun, secondRun.stderr).toMatchObject({ code: 0 });
     expect(readRows(join(folder, "large"))).toHaveLength(expectedRows.length);
   }
 
