@@ -1,2 +1,2 @@
 // The console as a sink.
-export { type ConsoleSinkOptions, consoleSink } from "./sink.ts";
+export { type ConsoleSinkOptions, consoleSink, type OutputStream } from "./sink.ts";
