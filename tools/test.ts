@@ -1,5 +1,5 @@
-// `npm test`: runs every test (or what its arguments, vitest's own, select), says how many ran, and then looks whether they
-// left anything behind: files in the work tree, temporary folders, processes. Something left behind is a failure.
+// `npm test`: runs every test (or what its arguments, vitest's own, select), says how many ran, and then looks whether
+// they left anything behind: files in the work tree, temporary folders, processes. Something left behind is a failure.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,7 +64,8 @@ const leftBehind = [
 rmSync(temporary, { recursive: true, force: true });
 for (const what of leftBehind) process.stdout.write(`Left behind by the tests: ${what}\n`);
 
-// A test file that cannot be loaded, an error outside of a test, or something left behind is no failed test, but a failure.
+// A test file that cannot be loaded, an error outside of a test, or something left behind is no failed test, but a
+// failure.
 const otherFailure = counts.failed === 0 && (Number(process.exitCode ?? 0) !== 0 || leftBehind.length > 0);
 const failed = counts.failed + (otherFailure ? 1 : 0);
 const skipped = counts.skipped + counts.pending;
