@@ -49,7 +49,8 @@ export async function openTerm(input: TermInput): Promise<Term> {
   };
   await using stack = new Opened();
   const deadline = { phase: "open", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
-  return withDeadline(deadline, async (signal) => {
+  // Awaited here: what is open must not be closed before the work is done.
+  return await withDeadline(deadline, async (signal) => {
     const reader = stack.use(await job.source.open(context, signal));
     // A source that cannot be read ends here, before another run of this job is shut out.
     const bounds = await reader.partitions(signal);

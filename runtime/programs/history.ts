@@ -88,8 +88,9 @@ class HistoryBuilder {
     }
   }
 
-  #planned(plan: Plan, lineageId: string, plannedAtMs: number, positionsBefore: readonly Position[] | undefined): void {
+  #planned(plan: Plan, lineageId: string, plannedAtMs: number, before: readonly Position[] | undefined): void {
     const { batchId, hash, ranges } = plan;
+    const positionsBefore = batchId === 0 ? [] : before;
     const unknown = { completedAtMs: undefined, counts: undefined, poison: [], lost: [] };
     const batch = { batchId, planHash: hash, lineageId, ranges, plannedAtMs, positionsBefore, ...unknown };
     this.batches.push({ ...batch, state: "planned" });

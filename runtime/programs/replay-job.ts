@@ -52,7 +52,13 @@ export function replayJob(job: Job, options: ReplayOptions): Promise<ReplayResul
       options.ranges === undefined ? chooseBatches(history, options) : [asBatch(options.ranges, lineageId)];
     await using reader = await context.job.source.open(context.openContext, context.signal);
     await checkStillThere(chosen, reader, await reader.partitions(context.signal), context.signal);
-    return replayAll(context, reader, chosen, lineageId, (options.sink ?? functionSink(() => {})) as Sink<unknown>);
+    return await replayAll(
+      context,
+      reader,
+      chosen,
+      lineageId,
+      (options.sink ?? functionSink(() => {})) as Sink<unknown>,
+    );
   });
 }
 
