@@ -49,7 +49,7 @@ export class FileWriter implements SinkWriter {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.output.dirHandle.close();
-    await rm(this.output.staging, { recursive: true, force: true });
+    await removeIfPossible(this.output.staging);
   }
 }
 
@@ -102,7 +102,7 @@ class FileBatchWrite implements BatchWrite {
     if (this.handle === undefined) return;
     await this.handle.close();
     // After the rename there is nothing of this name.
-    await rm(this.stagingPath, { force: true });
+    await removeIfPossible(this.stagingPath);
   }
 
   private get stagingPath(): string {
@@ -114,4 +114,9 @@ class FileBatchWrite implements BatchWrite {
     if (hasErrno(error, "ENOENT")) return shutOut(dir, jobName, error);
     return asTransient(`${doing} ${this.name} in ${dir}`, error);
   }
+}
+
+/** What stays in a staging folder is removed by the next opening: failing here must not hide the error that led here. */
+async function removeIfPossible(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
