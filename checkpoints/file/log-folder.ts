@@ -86,7 +86,7 @@ export async function listEntries(logFolder: string): Promise<readonly bigint[] 
 }
 
 async function seqsIn(logFolder: string): Promise<bigint[] | undefined> {
-  const names = (await list(logFolder))?.map((item) => item.name);
+  const names = (await list(logFolder))?.filter((item) => item.isFile()).map((item) => item.name);
   return names
     ?.map((name) => ENTRY_FILE.exec(name)?.[1])
     .filter((digits) => digits !== undefined)

@@ -69,7 +69,7 @@ export class FileLogWriter implements LogWriter {
       if (signal.aborted || (error instanceof TidemarkError && !error.retryable)) throw error;
       throw mayHaveHappened(error, "append", path);
     }
-    this.#head = seq;
+    if (this.#head < seq) this.#head = seq;
     return { is: "appended" };
   }
 
@@ -131,17 +131,19 @@ export class FileLogWriter implements LogWriter {
 
   /** Answers an append that was not made, or not now: with the entry that has this number, or with the head. */
   async #whatIsThere(seq: bigint, mine: Entry, signal: AbortSignal): Promise<Appended> {
-    const log = await this.#newestLog(signal);
-    const head = log.seqs.at(-1) ?? -1n;
-    // An entry without a next one below the head is no part of the log: see `settle`.
-    const counts = log.seqs.includes(seq) && (seq === head || log.seqs.includes(seq + 1n));
-    const entry = counts ? await readEntryFile(join(log.path, entryFileName(seq))) : undefined;
-    if (entry === undefined) return { is: "behind", head };
-    // An earlier attempt may have failed between link and fsync. The folder's fsync may be repeated: a file system that
-    // could not write its journal refuses everything from then on.
-    await this.#handle.sync();
-    if (entry.token === mine.token && seq === this.#head + 1n) this.#head = seq;
-    return { is: "exists", entry };
+    for (;;) {
+      const log = await this.#newestLog(signal);
+      if (!isPartOf(log, seq)) return { is: "behind", head: log.seqs.at(-1) ?? -1n };
+      const entry = await readEntryFile(join(log.path, entryFileName(seq)));
+      if (entry === undefined) continue; // Renamed or pruned since it was listed.
+      // An earlier attempt may have failed between link and fsync. The folder's fsync may be repeated: a file system
+      // that could not write its journal refuses everything from then on.
+      await this.#handle.sync().catch((error) => {
+        throw mayHaveHappened(error, "sync", log.path);
+      });
+      if (entry.token === mine.token && seq === this.#head + 1n) this.#head = seq;
+      return { is: "exists", entry };
+    }
   }
 
   /**
@@ -168,12 +170,17 @@ export class FileLogWriter implements LogWriter {
   }
 }
 
+/** Whether the entry is in the log; one below the head without a next one only lies there, see `#settle`. */
+function isPartOf({ seqs }: ListedLog, seq: bigint): boolean {
+  return seqs.includes(seq) && (seq === seqs.at(-1) || seqs.includes(seq + 1n));
+}
+
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await lstat(path)).isDirectory();
   } catch (error) {
     if (errorCode(error) === "ENOENT") return false;
-    throw error;
+    throw nothingHappened(error, "look at", path);
   }
 }
 
