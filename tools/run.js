@@ -2,7 +2,7 @@
 // on the project's own Node (the `node` package), whatever Node the machine has. Plain JavaScript and built-in modules
 // only: it runs before anything is installed. Usage: node tools/run.js FILE [ARGUMENT…]
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { passThrough } from "../runtime/cli/pass-through.js";
@@ -55,14 +55,6 @@ function install() {
   process.stderr.write(` done in ${Math.round((Date.now() - startMs) / 1000)} s.\n`);
 }
 
-/** npm links other packages' commands, but not a package's own: `npx runtime` is to work here as it does for users. */
-function linkCommand() {
-  const link = join(modules, ".bin", "runtime");
-  if (existsSync(link) || process.platform === "win32") return;
-  mkdirSync(join(modules, ".bin"), { recursive: true });
-  symlinkSync(join("..", "..", "runtime", "cli", "launch.js"), link);
-}
-
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 20) giveUp(`Node 20 or later is needed, and this is ${process.versions.node}. See nodejs.org/download.`);
 if (!isInstalled()) install();
@@ -72,7 +64,6 @@ if (!existsSync(node)) {
       "run none. Type: npm rebuild node --ignore-scripts=false",
   );
 }
-linkCommand();
 const [file, ...args] = process.argv.slice(2);
 if (file !== undefined) {
   const { PATH = "" } = process.env;
