@@ -5,7 +5,7 @@ import { messageOf, PipelineError, PoisonRecordError } from "../errors.ts";
 import type { PoisonRecord } from "../plan/plan.ts";
 
 /** More than this is no bad luck but a wrong deserializer or pipeline. */
-export const MAX_POISON_RECORDS_PER_BATCH = 1_000;
+const MAX_POISON_RECORDS_PER_BATCH = 1_000;
 const MAX_ERROR_CHARACTERS = 500;
 
 export interface Attempts {

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { CheckpointStore, Heartbeat } from "../contract/store.ts";
 import type { Journal } from "../journal/journal.ts";
 
-export const HEARTBEAT_EVERY_MS = 2_000;
+const HEARTBEAT_EVERY_MS = 2_000;
 /** A heartbeat that has not changed for so many of its intervals is stale. */
 const STALE_AFTER_INTERVALS = 5;
 const LOOK_EVERY_MS = 500;

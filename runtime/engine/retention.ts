@@ -1,20 +1,27 @@
 // Keeps the log's history bounded: knows where completions stand in the log and forgets, in the background, what is older than
 // the newest `retainBatches` of them. The newest completion, and everything behind it, always stays.
+import type { CheckpointStore } from "../contract/store.ts";
+import type { JobListener } from "../events.ts";
 import { type Journal, readEntries } from "../journal/journal.ts";
-import type { TermInput } from "./term.ts";
 
 /** Prunes so many batches at a time, not one by one. */
 const PRUNE_EVERY = 64;
 
+export interface RetentionInput {
+  readonly job: { readonly name: string; readonly retainBatches: number };
+  readonly store: CheckpointStore;
+  readonly onEvent: JobListener;
+}
+
 export class Retention implements AsyncDisposable {
-  readonly #input: TermInput;
+  readonly #input: RetentionInput;
   readonly #journal: Journal;
   readonly #stop = new AbortController();
   /** Seqs of completions, oldest first. */
   #completions: bigint[] = [];
   #working: Promise<void>;
 
-  constructor(input: TermInput, journal: Journal) {
+  constructor(input: RetentionInput, journal: Journal) {
     this.#input = input;
     this.#journal = journal;
     this.#working = this.#quietly(this.#findOlder(journal.state.head));

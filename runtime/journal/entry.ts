@@ -9,7 +9,7 @@ import { type Plan, type PlannedRange, type PoisonRecord, planHash } from "../pl
 import { decodePositions, decodeRanges, Fields, type Json } from "./fields.ts";
 
 /** The newest format that this version reads and the one it writes. */
-export const ENTRY_FORMAT = 1;
+const ENTRY_FORMAT = 1;
 
 /** What a batch did, for people. Counts are of its last attempt; unknown (absent) when the sink had the batch already. */
 export interface BatchCounts {
@@ -126,7 +126,7 @@ export function decodeEntry(bytes: Uint8Array, where: string): JournalEntry {
 }
 
 /** The plans that an entry makes. */
-export function plansOf(body: EntryBody): Plan[] {
+function plansOf(body: EntryBody): Plan[] {
   if (body.kind === "plan") return [body.plan];
   return body.kind === "complete" && body.next !== undefined ? [body.next] : [];
 }
