@@ -1,6 +1,6 @@
 // The one place that puts parts together: finds a checkpoint store by the scheme of its URL, and loads it only then. What cannot
 // be opened is told with the schemes that can; nothing is connected to here.
-import { join, relative, resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CheckpointStore } from "./contract/store.ts";
 import { ConfigError, messageOf } from "./errors.ts";
@@ -50,7 +50,7 @@ async function openFileStore(url: string, baseDir: string): Promise<CheckpointSt
   const path = resolve(baseDir, pathOf(url));
   const inside = relative(baseDir, path);
   // The same folder gives the same URL, however it was written.
-  const dir = inside === "" ? "." : inside.startsWith("..") ? path : join(inside);
+  const dir = inside === "" ? "." : inside.startsWith("..") ? path : inside;
   const { fileStore } = await import("../checkpoints/file.ts");
   return fileStore({ dir, baseDir });
 }

@@ -57,7 +57,7 @@ export interface JobOptions {
   readonly maxTriggerDelayMs?: number;
   /** What to do with a record that cannot be decoded or makes the pipeline throw; default "fail". */
   readonly onPoisonRecord?: PoisonPolicy;
-  /** A phase of a batch (plan, read and process, commit, record) that takes longer is an error; default 300,000 (5 minutes). */
+  /** A phase of a batch (plan, read and process, commit, record) that gets no further for so long is an error; default 300,000 (5 minutes). */
   readonly phaseTimeoutMs?: number;
   /** Completed batches kept in the checkpoint's history; default 1,000. */
   readonly retainBatches?: number;

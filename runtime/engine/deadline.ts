@@ -1,5 +1,5 @@
-// Bounds every phase of a batch: what is stuck becomes an error that names the phase, not a hang. A promise that ignores its
-// signal is left behind; its result is not looked at any more.
+// Bounds every phase of a batch: what is stuck becomes an error that names the phase, not a hang. A phase that makes progress is
+// not stuck, however long it takes. A promise that ignores its signal is left behind; its result is not looked at any more.
 import type { Clock } from "../clock.ts";
 import { PipelineError, TransientError } from "../errors.ts";
 
@@ -14,20 +14,30 @@ export interface DeadlineOptions {
 }
 
 /**
- * Runs `work` with a signal that is aborted at the deadline or with the outer signal, and settles then at the latest.
+ * Runs `work` with a signal that is aborted at the deadline or with the outer signal, and settles then at the latest. The
+ * deadline is `timeoutMs` after the start, or after the last call of `progressed`.
  * @throws TransientError | PipelineError past the deadline (code "PHASE_TIMEOUT")
  */
 export async function withDeadline<T>(
   { phase, timeoutMs, clock, signal }: DeadlineOptions,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, progressed: () => void) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const controller = new AbortController();
   const stop = () => controller.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
-  const timer = clock.timer(timeoutMs, () => controller.abort(timedOut(phase, timeoutMs)));
+  let progressedMs = clock.elapsed();
+  const expire = () => {
+    const leftMs = progressedMs + timeoutMs - clock.elapsed();
+    if (leftMs > 0) timer = clock.timer(leftMs, expire);
+    else controller.abort(timedOut(phase, timeoutMs));
+  };
+  let timer = clock.timer(timeoutMs, expire);
+  const progressed = () => {
+    progressedMs = clock.elapsed();
+  };
   try {
-    return await raceAbort(work(controller.signal), controller.signal);
+    return await raceAbort(work(controller.signal, progressed), controller.signal);
   } finally {
     timer.cancel();
     signal.removeEventListener("abort", stop);
@@ -65,11 +75,11 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<
 }
 
 function timedOut(phase: Phase, timeoutMs: number): Error {
-  const message = `the phase "${phase}" took longer than ${timeoutMs} ms`;
+  const message = `the phase "${phase}" got no further for ${timeoutMs} ms`;
   const code = "PHASE_TIMEOUT";
   if (phase !== "read and process") return new TransientError(message, { code });
   return new PipelineError(message, {
     code,
-    hint: "does the pipeline complete when records$ completes? For batches that need longer, raise phaseTimeoutMs",
+    hint: "does the pipeline complete when records$ completes? If it only needs longer, raise phaseTimeoutMs",
   });
 }

@@ -83,8 +83,8 @@ async function runAttempt(input: BatchInput): Promise<BatchOutcome> {
   const begun = await withDeadline({ ...deadline, phase: "read and process" }, () => input.writer.begin(batch));
   if (begun === "already-written") return outcome({ alreadyWritten: true });
   await using write = begun;
-  const counts = await withDeadline({ ...deadline, phase: "read and process" }, (signal) =>
-    process(input, batch, write, signal),
+  const counts = await withDeadline({ ...deadline, phase: "read and process" }, (signal, progressed) =>
+    process({ ...input, signal }, batch, write, progressed),
   );
   await withDeadline({ ...deadline, phase: "commit" }, async () => {
     const { deadLetterWriter, reader } = input;
@@ -106,8 +106,8 @@ interface Counts {
 type Write = Exclude<Awaited<ReturnType<SinkWriter["begin"]>>, string>;
 
 /** Reads every range, in order, and hands the sink all rows; commits nothing. */
-async function process(input: BatchInput, batch: Batch, write: Write, signal: AbortSignal): Promise<Counts> {
-  const { job, inHand } = input;
+async function process(input: BatchInput, batch: Batch, write: Write, progressed: () => void): Promise<Counts> {
+  const { job, inHand, signal } = input;
   const encoder = job.sink.encoder();
   const combining = job.combine && new Combining(job.combine, batch, (row) => encoder.add(row));
   let records = 0;
@@ -124,6 +124,7 @@ async function process(input: BatchInput, batch: Batch, write: Write, signal: Ab
         row: combining ? (row) => combining.add(row) : (row) => encoder.add(row),
         flush: async (offset) => {
           await flush();
+          progressed();
           input.onProgress(done + offset - range.fromOffset);
         },
       });

@@ -228,7 +228,7 @@ describe("pipelines", () => {
       trigger: "available-now",
       phaseTimeoutMs: 50,
     });
-    await expect(runJob(never)).rejects.toThrow(/"read and process" took longer than 50 ms/);
+    await expect(runJob(never)).rejects.toThrow(/"read and process" got no further for 50 ms/);
   });
 
   test("a pipeline that returns no Observable is an error with a hint", async () => {
