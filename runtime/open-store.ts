@@ -1,5 +1,5 @@
-// The one place that puts parts together: finds a checkpoint store by the scheme of its URL, and loads it only then. What cannot
-// be opened is told with the schemes that can; nothing is connected to here.
+// The one place that puts parts together: finds a checkpoint store by the scheme of its URL, and loads it only then.
+// What cannot be opened is told with the schemes that can; nothing is connected to here.
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CheckpointStore } from "./contract/store.ts";

@@ -1,7 +1,10 @@
-// How a URL may be shown: its passwords replaced, wherever they stand. It must never throw and rather hide too much, since what
-// people mistype is shown as well.
+// How a URL may be shown: its passwords replaced, wherever they stand. It must never throw and rather hide too much,
+// since what people mistype is shown as well.
 
-/** Up to the last `@`: a password that was not escaped may hold `/`, `?`, `:` and `@` itself. Folders have no passwords. */
+/**
+ * Up to the last `@`: a password that was not escaped may hold `/`, `?`, `:` and `@` itself. Folders have no
+ * passwords.
+ */
 const USER = /^(?!file:)((?:[a-z][a-z0-9+.-]*:\/\/)?)([^:/@\s]*):.*@/is;
 const SECRET_PARAMETER = /([?&;][^=&;#]*(?:pass|secret|token|key|credential)[^=&;#]*=)[^&;#]*/gi;
 

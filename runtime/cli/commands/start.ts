@@ -1,0 +1,157 @@
+// `runtime start`: runs jobs in one process until each is done, stopped, fenced or failed. One that fails is told at once and does
+// not stop the others; the exit code is the worst.
+import type { Command } from "commander";
+import type { Trigger } from "../../contract/job.ts";
+import { messageOf, TidemarkError } from "../../errors.ts";
+import { type RunResult, runJob } from "../../programs/run-job.ts";
+import { addJobFlags, type CommandContext, type JobFlags } from "../command-context.ts";
+import { showError } from "../error-screen.ts";
+import { DONE, exitCodeOf, worstOf } from "../exit-codes.ts";
+import { JobProgress } from "../job-progress.ts";
+import { toJson } from "../json-output.ts";
+import { LiveStatus } from "../live-status.ts";
+import { type LoadedJob, loadJobs } from "../load-job.ts";
+import { parseTrigger } from "../parse-values.ts";
+import { runResultText } from "../run-result-text.ts";
+import { StopSignals } from "../stop-signals.ts";
+
+interface StartFlags extends JobFlags {
+  readonly trigger?: string;
+  readonly takeOver?: boolean;
+}
+
+/** Adds the command. */
+export function addStart(program: Command, context: CommandContext): void {
+  const command = program
+    .command("start")
+    .summary("run jobs")
+    .description("Runs jobs, each from where it stood. Several job files run in one process.")
+    .argument("<job.ts...>", "job files")
+    .option("--trigger <when>", "continuous, once, available-now, or a time such as 500ms or 5s")
+    .option("--take-over", "take the job over from a run that seems alive, instead of waiting")
+    .action((jobFiles: string[], flags: StartFlags) => start(context, jobFiles, flags));
+  addJobFlags(command, "start large-payments.ts\nstart large-payments.ts --trigger available-now");
+}
+
+async function start(context: CommandContext, jobFiles: readonly string[], flags: StartFlags): Promise<void> {
+  const trigger = flags.trigger === undefined ? undefined : parseTrigger(flags.trigger);
+  let jobs: LoadedJob[];
+  try {
+    jobs = await loadJobs(jobFiles);
+  } catch (error) {
+    showError(context.screen, error, jobFiles.length === 1 ? { jobFile: jobFiles[0] } : {});
+    context.exitCode = exitCodeOf(error);
+    return;
+  }
+  await using run = new Run(context, flags, trigger);
+  const codes = await Promise.all(jobs.map((job) => run.run(job, jobs.length === 1)));
+  context.exitCode = worstOf(codes);
+}
+
+/** All jobs of one `runtime start`. */
+class Run implements AsyncDisposable {
+  readonly #context: CommandContext;
+  readonly #flags: StartFlags;
+  readonly #trigger: Trigger | undefined;
+  readonly #live: LiveStatus | undefined;
+  readonly #signals: StopSignals;
+  readonly #running = new Map<string, JobProgress>();
+
+  constructor(context: CommandContext, flags: StartFlags, trigger: Trigger | undefined) {
+    this.#context = context;
+    this.#flags = flags;
+    this.#trigger = trigger;
+    const area = context.screen.liveArea();
+    this.#live = area && new LiveStatus(area);
+    this.#signals = new StopSignals({ onStop: () => this.#tellStop(), onAbort: () => this.#tellAbort() });
+  }
+
+  /** Runs one job to its end and tells how it ended. @returns its exit code */
+  async run(loaded: LoadedJob, isAlone: boolean): Promise<number> {
+    const { screen } = this.#context;
+    const { job, typed } = loaded;
+    const hasLines = this.#live === undefined;
+    const progress = new JobProgress({ screen, job: job.name, jobFile: typed, hasLines });
+    this.#running.set(job.name, progress);
+    this.#live?.add(job.name, progress);
+    try {
+      const result = await runJob(job, this.#options(loaded, progress));
+      this.#finish(job.name, progress);
+      this.#print(loaded, result, isAlone);
+      return result.reason === "stopped" ? (this.#signals.exitCode ?? DONE) : DONE;
+    } catch (error) {
+      const batchId = progress.batchInHand;
+      this.#finish(job.name, progress);
+      return this.#failed(loaded, error, batchId);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#live?.[Symbol.dispose]();
+    this.#signals[Symbol.dispose]();
+  }
+
+  #options({ baseDir }: LoadedJob, progress: JobProgress) {
+    const { checkpoint, takeOver } = this.#flags;
+    return {
+      baseDir,
+      signal: this.#signals.stop,
+      abortSignal: this.#signals.abort,
+      takeOver: takeOver === true,
+      onEvent: (event: Parameters<JobProgress["on"]>[0]) => progress.on(event),
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(this.#trigger === undefined ? {} : { trigger: this.#trigger }),
+    };
+  }
+
+  #finish(name: string, progress: JobProgress): void {
+    progress.end();
+    this.#running.delete(name);
+    this.#live?.remove(name);
+  }
+
+  #print(loaded: LoadedJob, result: RunResult, isAlone: boolean): void {
+    const { screen } = this.#context;
+    const { name, definition } = loaded.job;
+    if (this.#flags.json) {
+      screen.print(toJson({ job: name, ...result }, { indent: false }));
+      return;
+    }
+    const text = runResultText(loaded, result, { hasNext: isAlone });
+    // Rows on stdout are the result; what is said about them would be in the way of whoever reads them.
+    if (definition.sink.kind === "console") screen.log("info", text);
+    else screen.print(text);
+  }
+
+  #failed({ job: { name }, typed }: LoadedJob, error: unknown, batchId: number | undefined): number {
+    const { screen } = this.#context;
+    const exitCode = this.#signals.abort.aborted ? this.#signals.exitCode : undefined;
+    if (exitCode !== undefined) {
+      const inHand = batchId === undefined ? "" : `, in batch ${batchId}: it runs again at the next start`;
+      screen.log("warning", `aborted${inHand}`, { job: name, batchId });
+    } else {
+      showError(screen, error, { job: name, jobFile: typed });
+      const others = [...this.#running.keys()].join(", ");
+      if (others !== "") screen.log("warning", `has ended; still running: ${others}`, { job: name });
+    }
+    if (this.#flags.json) {
+      const { code = "UNEXPECTED", hint } = error instanceof TidemarkError ? error : {};
+      const told = { code, message: messageOf(error), hint };
+      const reason = exitCode === undefined ? "failed" : "aborted";
+      screen.print(toJson({ job: name, reason, error: told }, { indent: false }));
+    }
+    return exitCode ?? exitCodeOf(error);
+  }
+
+  #tellStop(): void {
+    for (const [job, progress] of this.#running) {
+      const batchId = progress.batchInHand;
+      const what = batchId === undefined ? "stopping" : `finishing batch ${batchId}`;
+      this.#context.screen.log("info", `${what}; press Ctrl-C again to abort`, { job, batchId });
+    }
+  }
+
+  #tellAbort(): void {
+    this.#context.screen.log("warning", "aborting; what is in hand is given up");
+  }
+}
