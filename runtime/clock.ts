@@ -1,5 +1,5 @@
-// The one file that reads the clock and throws dice. Everything else is given a Clock, so that a simulation can run hours in
-// a second and run them again.
+// The one file that reads the clock and throws dice. Everything else is given a Clock, so that a simulation can run
+// hours in a second and run them again.
 
 /** Time and chance as the runtime sees them. */
 export interface Clock {

@@ -1,5 +1,5 @@
-// `defineJob`: checks a job's options once, fills in the defaults, and keeps its types. Everything that can be wrong with a job
-// without touching a server is found here, with a hint.
+// `defineJob`: checks a job's options once, fills in the defaults, and keeps its types. Everything that can be wrong
+// with a job without touching a server is found here, with a hint.
 import type {
   CombinedJobDefinition,
   DeadLetter,

@@ -1,5 +1,5 @@
-// One class per thing the caller must do about it. Every error has a stable `code`, says whether trying again can help, and
-// carries a hint: what to type or change. Only `retryable` errors are retried, by the scheduler alone.
+// One class per thing the caller must do about it. Every error has a stable `code`, says whether trying again can
+// help, and carries a hint: what to type or change. Only `retryable` errors are retried, by the scheduler alone.
 import { formatRange, type OffsetRange } from "./contract/positions.ts";
 
 export interface ErrorDetails {

@@ -1,5 +1,5 @@
-// An operator for promises per record: bounded and ordered. Inside a job it holds the source back while it is full, which
-// `concatMap(async …)` cannot: that one buffers the whole batch.
+// An operator for promises per record: bounded and ordered. Inside a job it holds the source back while it is full,
+// which `concatMap(async …)` cannot: that one buffers the whole batch.
 import { Observable, type OperatorFunction } from "rxjs";
 import { currentGate } from "./engine/gate.ts";
 import { ConfigError } from "./errors.ts";
@@ -15,8 +15,9 @@ interface Slot<Out> {
 }
 
 /**
- * Maps each value by an async function, `concurrency` at a time, and emits the results in the order of the input. The first
- * rejection is the stream's error. Outside of a job nothing can hold the source back, and what comes too fast is buffered.
+ * Maps each value by an async function, `concurrency` at a time, and emits the results in the order of the input. The
+ * first rejection is the stream's error. Outside of a job nothing can hold the source back, and what comes too fast
+ * is buffered.
  * @throws ConfigError concurrency is not a whole number of at least 1
  */
 export function mapAsync<In, Out>(

@@ -1,5 +1,5 @@
-// A sink that gets a batch's rows as they are: what a function sink becomes, and what in-process sinks are made of. It holds
-// the rows of one batch in memory until they are committed.
+// A sink that gets a batch's rows as they are: what a function sink becomes, and what in-process sinks are made of.
+// It holds the rows of one batch in memory until they are committed.
 
 import type { SinkFunction } from "./contract/job.ts";
 import type { EncodedRows, RowEncoder, Sink } from "./contract/sink.ts";
@@ -21,7 +21,10 @@ export class PlainRowEncoder<Row> implements RowEncoder<Row> {
   }
 }
 
-/** Wraps `async (rows, batch) => …`: called once per batch that has rows; at-least-once, unless it makes itself idempotent. */
+/**
+ * Wraps `async (rows, batch) => …`: called once per batch that has rows; at-least-once, unless it makes itself
+ * idempotent.
+ */
 export function functionSink<Row>(write: SinkFunction<Row>): Sink<Row> {
   return {
     kind: "function",

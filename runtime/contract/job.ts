@@ -13,7 +13,8 @@ export interface Task extends OffsetRange {
 
 /**
  * When batches begin: every `intervalMs` (late ones at once), as soon as there is data ("continuous", the default), one
- * batch of all there is ("once", ignoring limits), or batch after batch until what was there at the start is done ("available-now").
+ * batch of all there is ("once", ignoring limits), or batch after batch until what was there at the start is done
+ * ("available-now").
  */
 export type Trigger = { readonly intervalMs: number } | "continuous" | "once" | "available-now";
 
@@ -57,7 +58,10 @@ export interface JobOptions {
   readonly maxTriggerDelayMs?: number;
   /** What to do with a record that cannot be decoded or makes the pipeline throw; default "fail". */
   readonly onPoisonRecord?: PoisonPolicy;
-  /** A phase of a batch (plan, read and process, commit, record) that gets no further for so long is an error; default 300,000 (5 minutes). */
+  /**
+   * A phase of a batch (plan, read and process, commit, record) that gets no further for so long is an error; default
+   * 300,000 (5 minutes).
+   */
   readonly phaseTimeoutMs?: number;
   /** Completed batches kept in the checkpoint's history; default 1,000. */
   readonly retainBatches?: number;

@@ -1,5 +1,5 @@
-// Where a log is read from and to: topic partitions, fixed ranges of offsets, and positions between batches. Plain data;
-// offsets are bigint everywhere, and every list of positions or ranges is sorted by topic, then by partition.
+// Where a log is read from and to: topic partitions, fixed ranges of offsets, and positions between batches. Plain
+// data; offsets are bigint everywhere, and every list of positions or ranges is sorted by topic, then by partition.
 
 /** One partition of one topic; a topic's partitions are numbered from 0. */
 export interface TopicPartition {
@@ -7,7 +7,9 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** A fixed piece of one partition: `fromOffset` inclusive, `untilOffset` exclusive; gaps inside it are not data loss. */
+/**
+ * A fixed piece of one partition: `fromOffset` inclusive, `untilOffset` exclusive; gaps inside it are not data loss.
+ */
 export interface OffsetRange extends TopicPartition {
   readonly fromOffset: bigint;
   readonly untilOffset: bigint;

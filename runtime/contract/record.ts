@@ -33,8 +33,8 @@ export interface DeserializeContext {
 }
 
 /**
- * Turns a record's bytes into a value. `bytes` is only valid during the call: copy what is kept. May return a promise (a
- * schema registry). Throwing makes the record a poison record.
+ * Turns a record's bytes into a value. `bytes` is only valid during the call: copy what is kept. May return a promise
+ * (a schema registry). Throwing makes the record a poison record.
  */
 export interface Deserializer<out T> {
   deserialize(bytes: Uint8Array, context: DeserializeContext): T | Promise<T>;

@@ -58,7 +58,10 @@ export interface SinkWriter extends AsyncDisposable {
 
 /** One batch on its way out. Disposing it before `commit` throws its rows away. */
 export interface BatchWrite extends AsyncDisposable {
-  /** Takes encoded rows: tasks in order of topic and partition, rows in order within each. Resolves when more may be given. */
+  /**
+   * Takes encoded rows: tasks in order of topic and partition, rows in order within each. Resolves when more may be
+   * given.
+   */
   write(rows: EncodedRows): Promise<void>;
   /**
    * Makes the rows durable and visible together. Called once.

@@ -1,5 +1,5 @@
-// What a source must provide. A source is a definition, cheap to make and free of I/O; opening it gives a reader that knows
-// the log's bounds and reads fixed ranges of it. The runtime decides which ranges; a source decides nothing.
+// What a source must provide. A source is a definition, cheap to make and free of I/O; opening it gives a reader that
+// knows the log's bounds and reads fixed ranges of it. The runtime decides which ranges; a source decides nothing.
 import type { OffsetRange, PartitionBounds, Position, TopicPartition } from "./positions.ts";
 import type { RawRecord } from "./record.ts";
 
@@ -7,8 +7,9 @@ import type { RawRecord } from "./record.ts";
 export type ExplicitOffsets = Readonly<Record<string, Readonly<Record<number, bigint | number>>>>;
 
 /**
- * Where a job starts on partitions it has no position for, or ends: the first offset kept, the end now, the first record
- * at or after a time (ms since the Unix epoch), or a number per partition (partitions not named: earliest for a start, latest for an end).
+ * Where a job starts on partitions it has no position for, or ends: the first offset kept, the end now, the first
+ * record at or after a time (ms since the Unix epoch), or a number per partition (partitions not named: earliest for
+ * a start, latest for an end).
  */
 export type OffsetSpec = "earliest" | "latest" | { readonly timestampMs: number } | ExplicitOffsets;
 
@@ -28,7 +29,10 @@ export interface Source<out R = unknown> {
   readonly startingOffsets: OffsetSpec;
   /** Bounded runs end there, exclusive; undefined: unbounded. */
   readonly endingOffsets?: OffsetSpec | undefined;
-  /** true: a lost range stops the job with DataLossError; false: the batch completes without it and records what was lost. */
+  /**
+   * true: a lost range stops the job with DataLossError; false: the batch completes without it and records what was
+   * lost.
+   */
   readonly failOnDataLoss: boolean;
   open(context: OpenContext, signal: AbortSignal): Promise<SourceReader<R>>;
 }
@@ -51,22 +55,31 @@ export interface LostRange extends OffsetRange {
   readonly reason: string;
 }
 
-/** An open source. All methods but the disposal may run several times and at the same time; all are free of side effects on the log. */
+/**
+ * An open source. All methods but the disposal may run several times and at the same time; all are free of side
+ * effects on the log.
+ */
 export interface SourceReader<out R = unknown> extends AsyncDisposable {
   /** Every partition there is now with its bounds, sorted. */
   partitions(signal: AbortSignal): Promise<readonly PartitionBounds[]>;
-  /** The first offset of each partition whose record is at or after `timestampMs`; the latest offset where there is none. */
+  /**
+   * The first offset of each partition whose record is at or after `timestampMs`; the latest offset where there is
+   * none.
+   */
   offsetsAtTime(timestampMs: number, signal: AbortSignal): Promise<readonly Position[]>;
   /** The same positions with their marks, where the source has any. Offsets lie within the bounds. */
   mark(positions: readonly Position[], signal: AbortSignal): Promise<readonly Position[]>;
-  /** Compares the marks of positions with the log as it is: the positions at which it is another log, with the reason. */
+  /**
+   * Compares the marks of positions with the log as it is: the positions at which it is another log, with the reason.
+   */
   mismatches(
     positions: readonly Position[],
     signal: AbortSignal,
   ): Promise<readonly { position: Position; reason: string }[]>;
   /**
    * Reads a range in offset order and ends at `untilOffset`.
-   * @throws PoisonRecordError a record that cannot be decoded, with its offset; records before it may have been handed out
+   * @throws PoisonRecordError a record that cannot be decoded, with its offset; records before it may have been
+   * handed out
    * @throws DataLossError a part of the range that is no longer there
    * @throws TransientError the log cannot be reached now
    */

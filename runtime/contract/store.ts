@@ -1,6 +1,6 @@
-// What a checkpoint store must provide: for each job one log of small entries with ONE property, linearizable append: entry
-// `seq` is created only if the head is `seq` − 1, by the writer that took the log over last. Plans, completions, resets and
-// fencing are made of that, once, in runtime/journal. A store never interprets an entry.
+// What a checkpoint store must provide: for each job one log of small entries with ONE property, linearizable append:
+// entry `seq` is created only if the head is `seq` − 1, by the writer that took the log over last. Plans,
+// completions, resets and fencing are made of that, once, in runtime/journal. A store never interprets an entry.
 import type { Position } from "./positions.ts";
 
 /** An entry's bytes, with the random token (32 hex digits) by which a retried append is told from another writer's. */
@@ -20,7 +20,10 @@ export interface LogBounds {
   readonly head: bigint;
 }
 
-/** What an append found. `exists`: entry `seq` is there already (perhaps mine, see its token). `behind`: refused, a newer writer took over or the head is elsewhere. */
+/**
+ * What an append found. `exists`: entry `seq` is there already (perhaps mine, see its token). `behind`: refused, a
+ * newer writer took over or the head is elsewhere.
+ */
 export type Appended =
   | { readonly is: "appended" }
   | { readonly is: "exists"; readonly entry: Entry }
@@ -50,9 +53,10 @@ export interface CheckpointStore extends AsyncDisposable {
   /** Entries from `from` (inclusive) to the head in order; a missing one is left out, the caller sees the hole. */
   read(jobName: string, from: bigint, signal: AbortSignal): AsyncIterable<NumberedEntry>;
   /**
-   * Shuts out every older writer, then reads the head (−1n for a job that is new here), then appends what `begin` makes of it.
-   * `begin` gives head + 1, or a higher number when it starts a new history (a copied job), and may throw: then nothing is
-   * appended, but older writers may have been shut out. Two at once: one wins, the other starts again with the new head.
+   * Shuts out every older writer, then reads the head (−1n for a job that is new here), then appends what `begin`
+   * makes of it. `begin` gives head + 1, or a higher number when it starts a new history (a copied job), and may
+   * throw: then nothing is appended, but older writers may have been shut out. Two at once: one wins, the other
+   * starts again with the new head.
    */
   takeOver(jobName: string, begin: (head: bigint) => NumberedEntry, signal: AbortSignal): Promise<LogWriter>;
   /** The last sign of life, if there is one. */

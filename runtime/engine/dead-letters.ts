@@ -1,4 +1,5 @@
-// What becomes of poison records: read once more, undecoded, and written to the dead letter sink as part of their batch.
+// What becomes of poison records: read once more, undecoded, and written to the dead letter sink as part of their
+// batch.
 import type { DeadLetter } from "../contract/job.ts";
 import type { RawRecord } from "../contract/record.ts";
 import type { Batch, Sink, SinkWriter } from "../contract/sink.ts";

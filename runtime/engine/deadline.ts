@@ -1,5 +1,6 @@
-// Bounds every phase of a batch: what is stuck becomes an error that names the phase, not a hang. A phase that makes progress is
-// not stuck, however long it takes. A promise that ignores its signal is left behind; its result is not looked at any more.
+// Bounds every phase of a batch: what is stuck becomes an error that names the phase, not a hang. A phase that makes
+// progress is not stuck, however long it takes. A promise that ignores its signal is left behind; its result is not
+// looked at any more.
 import type { Clock } from "../clock.ts";
 import { PipelineError, TransientError } from "../errors.ts";
 
@@ -14,8 +15,8 @@ export interface DeadlineOptions {
 }
 
 /**
- * Runs `work` with a signal that is aborted at the deadline or with the outer signal, and settles then at the latest. The
- * deadline is `timeoutMs` after the start, or after the last call of `progressed`.
+ * Runs `work` with a signal that is aborted at the deadline or with the outer signal, and settles then at the latest.
+ * The deadline is `timeoutMs` after the start, or after the last call of `progressed`.
  * @throws TransientError | PipelineError past the deadline (code "PHASE_TIMEOUT")
  */
 export async function withDeadline<T>(
@@ -44,7 +45,10 @@ export async function withDeadline<T>(
   }
 }
 
-/** Runs `work` with a signal that is aborted with the outer one, or when the work fails: whatever still listens then stops. */
+/**
+ * Runs `work` with a signal that is aborted with the outer one, or when the work fails: whatever still listens then
+ * stops.
+ */
 export async function withAttempt<T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   outer.throwIfAborted();
   const controller = new AbortController();

@@ -1,6 +1,6 @@
-// Back-pressure inside a task: an operator that has enough closes the gate, and the task feeds no further record until it opens.
-// RxJS has no back-pressure of its own; this is the one thread by which mapAsync can hold the source back. An operator finds
-// the gate of the task that is feeding it, because feeding and subscribing are synchronous.
+// Back-pressure inside a task: an operator that has enough closes the gate, and the task feeds no further record
+// until it opens. RxJS has no back-pressure of its own; this is the one thread by which mapAsync can hold the source
+// back. An operator finds the gate of the task that is feeding it, because feeding and subscribing are synchronous.
 
 /** One task's gate. */
 export class Gate {

@@ -1,5 +1,5 @@
-// Signs of life: advice for people and supervisors, never safety. A running job leaves one every few seconds; a starting one
-// waits while another's is fresh, so that two supervisors do not fence each other for ever.
+// Signs of life: advice for people and supervisors, never safety. A running job leaves one every few seconds; a
+// starting one waits while another's is fresh, so that two supervisors do not fence each other for ever.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
@@ -11,7 +11,10 @@ const HEARTBEAT_EVERY_MS = 2_000;
 const STALE_AFTER_INTERVALS = 5;
 const LOOK_EVERY_MS = 500;
 
-/** Beats until it is disposed of, which leaves a last beat that says "stopped in good order". Failures are ignored: it is advice. */
+/**
+ * Beats until it is disposed of, which leaves a last beat that says "stopped in good order". Failures are ignored: it
+ * is advice.
+ */
 export function startBeating(journal: Journal, clock: Clock, signal: AbortSignal): AsyncDisposable {
   const stop = new AbortController();
   const start = processStart(process.pid);
@@ -50,8 +53,8 @@ export async function freshHeartbeat(
 }
 
 /**
- * Waits until no other run's heartbeat is fresh. A heartbeat that does not change counts as stale by this process's own clock,
- * whatever the writer's says.
+ * Waits until no other run's heartbeat is fresh. A heartbeat that does not change counts as stale by this process's
+ * own clock, whatever the writer's says.
  */
 export async function waitForOtherRun(
   store: CheckpointStore,
@@ -72,13 +75,19 @@ export async function waitForOtherRun(
   }
 }
 
-/** Whether the process that left it is known to be dead: it ran on this host, and its pid is free or another process's. */
+/**
+ * Whether the process that left it is known to be dead: it ran on this host, and its pid is free or another
+ * process's.
+ */
 function isGone({ host, pid, processStart: start }: Heartbeat): boolean {
   if (host !== hostname() || start === undefined) return false;
   return processStart(pid) !== start;
 }
 
-/** Linux's boot id and start time of a process: together they name it for good. undefined when it does not run, or elsewhere. */
+/**
+ * Linux's boot id and start time of a process: together they name it for good. undefined when it does not run, or
+ * elsewhere.
+ */
 function processStart(pid: number): string | undefined {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

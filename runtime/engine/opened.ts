@@ -1,5 +1,5 @@
-// Parts that were opened one after the other, closed in reverse order, all of them even when one fails to close. (Node 22 has
-// no AsyncDisposableStack.)
+// Parts that were opened one after the other, closed in reverse order, all of them even when one fails to close.
+// (Node 22 has no AsyncDisposableStack.)
 
 /** Collects parts to close. */
 export class Opened implements AsyncDisposable {

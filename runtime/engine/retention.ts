@@ -1,5 +1,5 @@
-// Keeps the log's history bounded: knows where completions stand in the log and forgets, in the background, what is older than
-// the newest `retainBatches` of them. The newest completion, and everything behind it, always stays.
+// Keeps the log's history bounded: knows where completions stand in the log and forgets, in the background, what is
+// older than the newest `retainBatches` of them. The newest completion, and everything behind it, always stays.
 import type { CheckpointStore } from "../contract/store.ts";
 import type { JobListener } from "../events.ts";
 import { type Journal, readEntries } from "../journal/journal.ts";

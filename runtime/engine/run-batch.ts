@@ -1,6 +1,6 @@
-// Runs one planned batch up to its rows being durable in the sink: its ranges in partition order through the pipeline (and
-// combine) into the sink's one commit. Poison records are decided, and recorded, before anything commits; then the batch runs
-// again as a whole without them. It never records completion: that is the scheduler's.
+// Runs one planned batch up to its rows being durable in the sink: its ranges in partition order through the pipeline
+// (and combine) into the sink's one commit. Poison records are decided, and recorded, before anything commits; then
+// the batch runs again as a whole without them. It never records completion: that is the scheduler's.
 import type { Clock } from "../clock.ts";
 import type { NormalizedJob } from "../contract/job.ts";
 import { formatRange, type OffsetRange, partitionKey } from "../contract/positions.ts";

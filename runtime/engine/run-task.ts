@@ -1,5 +1,6 @@
-// Runs the pipeline over one range: feeds records in offset order, gives rows on as they come, and ends when the pipeline has
-// completed. It knows nothing of batches, sinks or checkpoints. A failure says at which record it happened.
+// Runs the pipeline over one range: feeds records in offset order, gives rows on as they come, and ends when the
+// pipeline has completed. It knows nothing of batches, sinks or checkpoints. A failure says at which record it
+// happened.
 import { type Observable, Subject } from "rxjs";
 import type { NormalizedJob, Task } from "../contract/job.ts";
 import { formatRange, type OffsetRange } from "../contract/positions.ts";
@@ -24,7 +25,10 @@ export interface TaskInput {
 export interface TaskOutput {
   /** Takes one row, synchronously. Throwing counts as the pipeline's failure at the record being fed. */
   readonly row: (row: unknown) => void;
-  /** Called between chunks of records, and at the end: the place to write what has been collected. `offset`: next to read. */
+  /**
+   * Called between chunks of records, and at the end: the place to write what has been collected. `offset`: next to
+   * read.
+   */
   readonly flush: (offset: bigint) => Promise<void>;
 }
 
@@ -35,7 +39,8 @@ export interface TaskCounts {
 
 /**
  * Runs one task to its end.
- * @throws PipelineError the pipeline threw or did not complete; PoisonRecordError, DataLossError, TransientError from the source
+ * @throws PipelineError the pipeline threw or did not complete; PoisonRecordError, DataLossError, TransientError from
+ * the source
  */
 export async function runTask(input: TaskInput, output: TaskOutput): Promise<TaskCounts> {
   const { job, reader, range, parts, skip, signal } = input;

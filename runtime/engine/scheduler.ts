@@ -1,11 +1,12 @@
 // The loop of one term. Its whole protocol:
 //
-//   1. the batch in hand, else a plan made and recorded now                     (a plan is durable before its records are read)
+//   1. the batch in hand, else a plan made and recorded now                     (a plan is durable before its records
+// are read)
 //   2. its rows, durable in the sink                                            (run-batch.ts)
 //   3. "complete", recorded together with the next plan when that is due at once (one durable write a batch)
 //
-// Whatever fails ends the term with its error. Nothing is repaired here: the next term recovers from the log, exactly as after
-// a crash, so that there is one way to recover and it is always used.
+// Whatever fails ends the term with its error. Nothing is repaired here: the next term recovers from the log, exactly
+// as after a crash, so that there is one way to recover and it is always used.
 import type { PartitionBounds, Position } from "../contract/positions.ts";
 import { earlier, partitionKey } from "../contract/positions.ts";
 import type { LostRange } from "../contract/source.ts";
@@ -24,7 +25,10 @@ import type { Term } from "./term.ts";
 const POLL_MS = 100;
 const PROGRESS_EVERY_MS = 100;
 
-/** What a run remembers from term to term: its trigger's times and ends do not begin anew when a server was away for a while. */
+/**
+ * What a run remembers from term to term: its trigger's times and ends do not begin anew when a server was away for a
+ * while.
+ */
 export interface RunMemory {
   readonly runBeganMs: number;
   lastPlannedMs: number | undefined;
@@ -50,7 +54,9 @@ export function newRunMemory(nowMs: number): RunMemory {
   };
 }
 
-/** Runs batches until there is nothing left to do or `stopSignal` is aborted, which finishes the batch in hand first. */
+/**
+ * Runs batches until there is nothing left to do or `stopSignal` is aborted, which finishes the batch in hand first.
+ */
 export async function runTerm(term: Term, memory: RunMemory, stopSignal: AbortSignal): Promise<EndReason> {
   const { journal, input } = term;
   await decideEnds(term, memory);
@@ -211,7 +217,10 @@ async function recordCompletion(
   return { plan: next, poison: [] };
 }
 
-/** Decides, once in a run, where a bounded run ends: its ending offsets, and for "available-now" what was there at the start. */
+/**
+ * Decides, once in a run, where a bounded run ends: its ending offsets, and for "available-now" what was there at the
+ * start.
+ */
 async function decideEnds(term: Term, memory: RunMemory): Promise<void> {
   if (memory.isEndDecided) return;
   const { job, abortSignal } = term.input;

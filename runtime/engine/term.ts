@@ -1,5 +1,6 @@
-// One writer's term: from taking the log over to letting everything go. The order of opening is the fence (DESIGN.md 2.5): the
-// epoch begins in the log, then the sinks are opened with it, then the head is read again, and only then is anything written.
+// One writer's term: from taking the log over to letting everything go. The order of opening is the fence (DESIGN.md
+// 2.5): the epoch begins in the log, then the sinks are opened with it, then the head is read again, and only then is
+// anything written.
 import type { Clock } from "../clock.ts";
 import type { NormalizedJob } from "../contract/job.ts";
 import type { PartitionBounds, Position } from "../contract/positions.ts";
@@ -104,6 +105,6 @@ async function checkSameLog(
     return;
   }
   throw new DataLossError(message, outside, {
-    hint: "bring the old log back; or go on without what is lost: runtime reset job.ts --to-earliest, or failOnDataLoss: false",
+    hint: "bring the old log back, or go on without it: runtime reset job.ts --to-earliest, or failOnDataLoss: false",
   });
 }

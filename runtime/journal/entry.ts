@@ -1,7 +1,9 @@
-// The checkpoint's entries and their format: one line `tidemark/1 <crc32 of the JSON, 8 hex digits> <JSON>`. Decoding trusts
-// nothing: every field is checked, and an entry of a later format is refused rather than half understood. The log of a job is
-//   begin (plan poison* complete)* …   with "complete N" and "plan N+1" in one entry when N+1 is due at once (DESIGN.md 2.7),
-// and reset, moving and arrived where a person intervened. See recover.ts for what follows from them.
+// The checkpoint's entries and their format: one line `tidemark/1 <crc32 of the JSON, 8 hex digits> <JSON>`. Decoding
+// trusts nothing: every field is checked, and an entry of a later format is refused rather than half understood. The
+// log of a job is
+//   begin (plan poison* complete)* …   with "complete N" and "plan N+1" in one entry when N+1 is due at once
+// (DESIGN.md 2.7), and reset, moving and arrived where a person intervened. See recover.ts for what follows from
+// them.
 import { crc32 } from "node:zlib";
 import type { OffsetRange, Position } from "../contract/positions.ts";
 import { CheckpointCorruptError } from "../errors.ts";
@@ -11,7 +13,9 @@ import { decodePositions, decodeRanges, Fields, type Json } from "./fields.ts";
 /** The newest format that this version reads and the one it writes. */
 const ENTRY_FORMAT = 1;
 
-/** What a batch did, for people. Counts are of its last attempt; unknown (absent) when the sink had the batch already. */
+/**
+ * What a batch did, for people. Counts are of its last attempt; unknown (absent) when the sink had the batch already.
+ */
 export interface BatchCounts {
   readonly records?: number;
   readonly rows?: number;

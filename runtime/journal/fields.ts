@@ -1,4 +1,5 @@
-// Reads fields out of JSON that nobody vouches for. Each getter checks the type it promises and names the place when it is wrong.
+// Reads fields out of JSON that nobody vouches for. Each getter checks the type it promises and names the place when
+// it is wrong.
 import { comparePartitions, type Position } from "../contract/positions.ts";
 import { CheckpointCorruptError } from "../errors.ts";
 import type { PlannedRange } from "../plan/plan.ts";

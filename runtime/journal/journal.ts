@@ -1,6 +1,7 @@
-// A job's log as the engine uses it: take it over, know where the job stands, append. Every append carries a random token that
-// is kept on retries, so that an entry found in the way is known to be mine or not. Only the log decides that this writer is
-// fenced; a store that shuts it out without a newer epoch to show for it is a reason to begin a new term, not to stop.
+// A job's log as the engine uses it: take it over, know where the job stands, append. Every append carries a random
+// token that is kept on retries, so that an entry found in the way is known to be mine or not. Only the log decides
+// that this writer is fenced; a store that shuts it out without a newer epoch to show for it is a reason to begin a
+// new term, not to stop.
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
@@ -45,7 +46,8 @@ export async function readState(
   const tail = bounds.head - TAIL_ENTRIES + 1n;
   if (tail > bounds.first) {
     const state = await foldFrom(store, jobName, tail, signal);
-    // Kept entries always hold the newest completion, so a tail without one means that the log must be read from its beginning.
+    // Kept entries always hold the newest completion, so a tail without one means that the log must be read from its
+    // beginning.
     if (state?.positions !== undefined && state.epoch !== undefined) return state;
   }
   return foldFrom(store, jobName, bounds.first, signal);
@@ -65,7 +67,10 @@ export interface TakeOverOptions {
   readonly purpose: BeginEntry["purpose"];
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** The epoch of this process's own last term. A newer one in the log means that another run has taken over meanwhile. */
+  /**
+   * The epoch of this process's own last term. A newer one in the log means that another run has taken over
+   * meanwhile.
+   */
   readonly ownEpoch?: bigint | undefined;
   /** "copy" only: the lineage that arrives, and the lowest seq of the new history. */
   readonly copied?: { readonly lineageId: string; readonly above: bigint };
@@ -164,7 +169,8 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Reads the head again: after the sink has been opened with this epoch, and before anything is written (DESIGN.md 2.5).
+   * Reads the head again: after the sink has been opened with this epoch, and before anything is written (DESIGN.md
+   * 2.5).
    * @throws FencedError a newer epoch has begun
    */
   async verifyHead(signal: AbortSignal): Promise<void> {

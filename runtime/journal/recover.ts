@@ -1,5 +1,5 @@
-// What a job's log says about where the job stands: a pure fold over its entries, and the one place that knows which order of
-// entries is possible. Anything else is CheckpointCorruptError: a position is never guessed.
+// What a job's log says about where the job stands: a pure fold over its entries, and the one place that knows which
+// order of entries is possible. Anything else is CheckpointCorruptError: a position is never guessed.
 //
 //   entry                 then
 //   plan N                batch N is in hand; a restart runs it again over the same ranges

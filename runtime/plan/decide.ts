@@ -10,7 +10,10 @@ export interface DecideInput extends Omit<PlanInput, "limit"> {
   readonly maxOffsets: number | undefined;
   readonly minOffsets: number;
   readonly maxDelayMs: number;
-  /** Where partitions without a position start may be lost if it is not recorded: "latest" or a time, but not "earliest". */
+  /**
+   * Where partitions without a position start may be lost if it is not recorded: "latest" or a time, but not
+   * "earliest".
+   */
   readonly mustRecordStarts: boolean;
   /** A bounded job ends when every partition has reached its end; a pinned end ("available-now") is one as well. */
   readonly isBounded: boolean;

@@ -1,5 +1,6 @@
-// Decides the ranges of the next batch from positions and bounds: pure arithmetic. Every range begins exactly where the last
-// batch ended (DESIGN.md 2.3), even where the log has lost what follows; partitions seen for the first time begin where they are told to.
+// Decides the ranges of the next batch from positions and bounds: pure arithmetic. Every range begins exactly where
+// the last batch ended (DESIGN.md 2.3), even where the log has lost what follows; partitions seen for the first time
+// begin where they are told to.
 import {
   comparePartitions,
   earlier,
@@ -61,7 +62,10 @@ export function planRanges({ positions, starts, bounds, ends, limit, batchId }: 
   return { ranges, lag: left };
 }
 
-/** The parts of `ranges` that lie outside of the log as it is now, sorted; a partition that is gone has lost all of its range. */
+/**
+ * The parts of `ranges` that lie outside of the log as it is now, sorted; a partition that is gone has lost all of
+ * its range.
+ */
 export function lostParts(ranges: readonly OffsetRange[], bounds: readonly PartitionBounds[]): LostRange[] {
   const now = byPartition(bounds);
   return ranges.flatMap((range) => {
@@ -82,8 +86,8 @@ export function lostParts(ranges: readonly OffsetRange[], bounds: readonly Parti
 }
 
 /**
- * What the log has lost around the positions of a job between two batches: what was to be read next and is gone, or what was
- * read already from a log that has become shorter, so that it is not the same log any more.
+ * What the log has lost around the positions of a job between two batches: what was to be read next and is gone, or
+ * what was read already from a log that has become shorter, so that it is not the same log any more.
  */
 export function lostAtPositions(positions: readonly Position[], bounds: readonly PartitionBounds[]): LostRange[] {
   const now = byPartition(bounds);

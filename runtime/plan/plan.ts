@@ -1,5 +1,5 @@
-// A batch's plan: which offset ranges it covers. A plan is for ever: its hash goes into every marker, so that a batch is
-// never mistaken for another with the same number.
+// A batch's plan: which offset ranges it covers. A plan is for ever: its hash goes into every marker, so that a batch
+// is never mistaken for another with the same number.
 import { createHash } from "node:crypto";
 import {
   comparePartitions,
@@ -14,7 +14,10 @@ export interface PlannedRange extends OffsetRange {
   readonly untilMark?: string;
 }
 
-/** Sorted ranges: those with something to read, and empty ones that fix where a partition seen for the first time starts. */
+/**
+ * Sorted ranges: those with something to read, and empty ones that fix where a partition seen for the first time
+ * starts.
+ */
 export interface Plan {
   readonly batchId: number;
   readonly hash: string;

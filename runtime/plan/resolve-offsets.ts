@@ -1,5 +1,5 @@
-// Turns "earliest", "latest", a time, or numbers into one offset per partition. The result goes into a plan, so that it is
-// decided once and never again.
+// Turns "earliest", "latest", a time, or numbers into one offset per partition. The result goes into a plan, so that
+// it is decided once and never again.
 import { type PartitionBounds, type Position, partitionKey } from "../contract/positions.ts";
 import type { ExplicitOffsets, OffsetSpec } from "../contract/source.ts";
 import { ConfigError } from "../errors.ts";
@@ -9,7 +9,8 @@ export type OffsetsAtTime = (timestampMs: number) => Promise<readonly Position[]
 
 /**
  * One position per partition of `bounds`.
- * @param role what the spec is for: partitions that explicit offsets do not name start at the earliest, end at the latest
+ * @param role what the spec is for: partitions that explicit offsets do not name start at the earliest, end at the
+ * latest
  * @throws ConfigError an explicit offset names a partition that is not there, or lies outside of what a start can be
  */
 export async function resolveOffsets(
@@ -33,18 +34,19 @@ export async function resolveOffsets(
   for (const position of explicit.values()) {
     if (there.has(partitionKey(position))) continue;
     const known = bounds.map(({ topic, partition }) => `${topic}:${partition}`).join(", ");
-    throw new ConfigError(
-      `${role === "start" ? "startingOffsets" : "endingOffsets"} names ${position.topic}:${position.partition}, which is not there`,
-      { hint: known === "" ? "the source has no partitions yet" : `partitions that are there: ${known}` },
-    );
+    const option = role === "start" ? "startingOffsets" : "endingOffsets";
+    throw new ConfigError(`${option} names ${position.topic}:${position.partition}, which is not there`, {
+      hint: known === "" ? "the source has no partitions yet" : `partitions that are there: ${known}`,
+    });
   }
   return at((bound) => {
     const offset = explicit.get(partitionKey(bound))?.offset;
     if (offset === undefined) return role === "start" ? bound.earliest : bound.latest;
     if (role === "start" && (offset < bound.earliest || offset > bound.latest)) {
+      const { topic, partition, earliest, latest } = bound;
       throw new ConfigError(
-        `startingOffsets says ${offset} for ${bound.topic}:${bound.partition}, which has offsets ${bound.earliest} to ${bound.latest}`,
-        { hint: `give a number from ${bound.earliest} to ${bound.latest}, or "earliest" or "latest"` },
+        `startingOffsets says ${offset} for ${topic}:${partition}, which has offsets ${earliest} to ${latest}`,
+        { hint: `give a number from ${earliest} to ${latest}, or "earliest" or "latest"` },
       );
     }
     return offset;

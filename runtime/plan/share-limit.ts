@@ -1,10 +1,10 @@
-// Shares a batch's limit among partitions in proportion to their lag, so that all finish catching up at about the same time
-// and none starves.
+// Shares a batch's limit among partitions in proportion to their lag, so that all finish catching up at about the
+// same time and none starves.
 
 /**
- * How many offsets each partition gets: never more than its lag, at most `limit` in all, all of it when the lags are larger.
- * Every partition with a lag gets at least 1 while the limit allows; when there are more such partitions than `limit`, it goes
- * round, beginning at partition `turn` × limit, so that each has its turn.
+ * How many offsets each partition gets: never more than its lag, at most `limit` in all, all of it when the lags are
+ * larger. Every partition with a lag gets at least 1 while the limit allows; when there are more such partitions than
+ * `limit`, it goes round, beginning at partition `turn` × limit, so that each has its turn.
  * @param lags offsets waiting in each partition, ≥ 0
  * @param limit ≥ 1
  * @param turn counts batches: the batchId
@@ -18,7 +18,8 @@ export function shareLimit(lags: readonly bigint[], limit: number, turn: number)
 
   const shares = lags.map((lag) => atLeastOne((whole * lag) / total, lag));
   let left = whole - shares.reduce((sum, share) => sum + share, 0n);
-  // What rounding down left over goes to the largest remainders; what "at least 1" took too much comes off the largest shares.
+  // What rounding down left over goes to the largest remainders; what "at least 1" took too much comes off the
+  // largest shares.
   const byRemainder = [...waiting].sort((a, b) =>
     compare((whole * at(lags, b)) % total, (whole * at(lags, a)) % total),
   );

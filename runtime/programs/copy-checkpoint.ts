@@ -1,6 +1,7 @@
-// `copyCheckpoint`: moves a job from one checkpoint store to another with its history and lineage. In this order: "moving" is
-// appended to the old place (which fences whoever runs there, for good), the history is copied and compared, and "arrived" is
-// appended last; a copy without it is refused by everything but another copy. Broken off anywhere, the same command goes on.
+// `copyCheckpoint`: moves a job from one checkpoint store to another with its history and lineage. In this order:
+// "moving" is appended to the old place (which fences whoever runs there, for good), the history is copied and
+// compared, and "arrived" is appended last; a copy without it is refused by everything but another copy. Broken off
+// anywhere, the same command goes on.
 import { createHash } from "node:crypto";
 import { type Clock, systemClock } from "../clock.ts";
 import type { CheckpointStore } from "../contract/store.ts";
@@ -33,7 +34,8 @@ export interface CopyResult {
 /**
  * Moves a job's checkpoint.
  * @throws CheckpointMissingError there is nothing to move
- * @throws ConfigError the job runs, moved elsewhere before, or the new place already has a checkpoint of this job in use
+ * @throws ConfigError the job runs, moved elsewhere before, or the new place already has a checkpoint of this job in
+ * use
  */
 export async function copyCheckpoint(options: CopyOptions): Promise<CopyResult> {
   const { baseDir = ".", clock = systemClock } = options;

@@ -1,5 +1,5 @@
-// `doctor`: connects to everything a job uses, reads its checkpoint from end to end, and says what to type about what it finds.
-// It changes nothing.
+// `doctor`: connects to everything a job uses, reads its checkpoint from end to end, and says what to type about what
+// it finds. It changes nothing.
 import type { Job } from "../contract/job.ts";
 import { formatRange } from "../contract/positions.ts";
 import { freshHeartbeat } from "../engine/heartbeat.ts";
@@ -17,7 +17,10 @@ export interface Finding {
   readonly hint?: string;
 }
 
-/** All findings, in the order of looking: store, checkpoint, other runs, source, positions. Problems are findings, not errors. */
+/**
+ * All findings, in the order of looking: store, checkpoint, other runs, source, positions. Problems are findings, not
+ * errors.
+ */
 export function doctor(job: Job, options: ProgramOptions = {}): Promise<Finding[]> {
   return withProgram(job, options, async (context) => {
     const findings: Finding[] = [];
@@ -54,7 +57,8 @@ async function checkpointFindings(
       });
       return history;
     }
-    const kept = `${history.batches.length} batches kept, next is ${state.nextBatchId}, lineage ${state.lineageId.slice(0, 8)}`;
+    const lineage = state.lineageId.slice(0, 8);
+    const kept = `${history.batches.length} batches kept, next is ${state.nextBatchId}, lineage ${lineage}`;
     findings.push({ check: "checkpoint", status: "ok", detail: `whole, no holes: ${kept}` });
     if (state.movedTo !== undefined) {
       const detail = `it has moved to ${state.movedTo}`;

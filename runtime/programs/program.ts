@@ -10,7 +10,10 @@ import { openStore } from "../open-store.ts";
 
 /** Options of every program. */
 export interface ProgramOptions {
-  /** Relative paths of the job are resolved against it; default: the current folder. The CLI gives the folder of job.ts. */
+  /**
+   * Relative paths of the job are resolved against it; default: the current folder. The CLI gives the folder of
+   * job.ts.
+   */
   readonly baseDir?: string;
   /** Instead of the job's own `checkpoint`. */
   readonly checkpoint?: string | CheckpointStore;

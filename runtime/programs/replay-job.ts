@@ -1,5 +1,6 @@
-// `replayJob`: runs saved ranges again through the job's pipeline into another sink, beside the live job. It takes no epoch,
-// moves no position and writes no checkpoint. Each batch is replayed as it was: the same ranges, without the same poison records.
+// `replayJob`: runs saved ranges again through the job's pipeline into another sink, beside the live job. It takes no
+// epoch, moves no position and writes no checkpoint. Each batch is replayed as it was: the same ranges, without the
+// same poison records.
 import { createHash } from "node:crypto";
 import type { Job, NormalizedJob } from "../contract/job.ts";
 import {
@@ -35,7 +36,10 @@ export interface ReplayResult {
   readonly batches: number;
   readonly records: number;
   readonly rows: number;
-  /** How many of the batches are known to have given another number of rows when they ran: the code or the log is not the same. */
+  /**
+   * How many of the batches are known to have given another number of rows when they ran: the code or the log is not
+   * the same.
+   */
   readonly differing: readonly number[];
 }
 
@@ -108,7 +112,7 @@ function chooseBatches(history: readonly BatchRecord[], { batches: asked, sinceM
   const kept = `batches ${oldest.batchId} to ${newest.batchId} are kept`;
   if (asked !== undefined && (asked.from < oldest.batchId || asked.to > newest.batchId || asked.from > asked.to)) {
     throw new ConfigError(`batches ${asked.from}..${asked.to} cannot be replayed: ${kept}`, {
-      hint: `for example --batches ${oldest.batchId}..${newest.batchId}; older ranges by --ranges topic:partition:from-until`,
+      hint: `for example --batches ${oldest.batchId}..${newest.batchId}; older ones by --ranges topic:partition:from-until`,
     });
   }
   const chosen = history.filter((batch) => {

@@ -1,5 +1,5 @@
-// `resetJob`: moves a job's position by hand. A dry run unless told to execute; refused while the job runs; it takes the epoch,
-// finishes the batch in hand (or abandons it, when told to) and is itself an entry in the log.
+// `resetJob`: moves a job's position by hand. A dry run unless told to execute; refused while the job runs; it takes
+// the epoch, finishes the batch in hand (or abandons it, when told to) and is itself an entry in the log.
 import type { Job } from "../contract/job.ts";
 import {
   earlier,

@@ -1,5 +1,5 @@
-// `runJob`: runs a job in terms until it is done, stopped, fenced or failed. The one retry layer: whatever can be tried again
-// ends the term, and after a pause a new one recovers from the log.
+// `runJob`: runs a job in terms until it is done, stopped, fenced or failed. The one retry layer: whatever can be
+// tried again ends the term, and after a pause a new one recovers from the log.
 import type { Clock } from "../clock.ts";
 import type { Job, Trigger } from "../contract/job.ts";
 import { checkTrigger } from "../define-job.ts";
@@ -43,8 +43,10 @@ export interface RunResult {
 }
 
 /**
- * Runs a job. Resolves when a bounded trigger is done, the ending offsets are reached, or `signal` has stopped it in good order.
- * @throws FencedError another run took over; ConfigError; DataLossError; PoisonRecordError; PipelineError; CheckpointCorruptError;
+ * Runs a job. Resolves when a bounded trigger is done, the ending offsets are reached, or `signal` has stopped it in
+ * good order.
+ * @throws FencedError another run took over; ConfigError; DataLossError; PoisonRecordError; PipelineError;
+ * CheckpointCorruptError;
  *   TransientError after two minutes of trying again; the abort signal's reason
  */
 export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {

@@ -1,6 +1,7 @@
-// The record decoder: turns the raw records of one partition, offered in offset order, into records with values. For each it
-// decides in this order: left out by the caller's decision; without a value (left out and counted, unless wanted); decoded.
-// It is the hottest loop of a job: no view, closure or promise is made for a record unless its deserializer asks for one.
+// The record decoder: turns the raw records of one partition, offered in offset order, into records with values. For
+// each it decides in this order: left out by the caller's decision; without a value (left out and counted, unless
+// wanted); decoded. It is the hottest loop of a job: no view, closure or promise is made for a record unless its
+// deserializer asks for one.
 import type { DeserializeContext, Deserializer, Header, SourceRecord } from "../contract/record.ts";
 import type { RecordChunk } from "../contract/source.ts";
 import { messageOf, PoisonRecordError } from "../errors.ts";
@@ -66,8 +67,9 @@ export class RecordDecoder<V, K = null> {
   }
 
   /**
-   * Offers the next record. Starts are inclusive and ends exclusive, both within `buffer`; a start of ABSENT means that there
-   * is none. `buffer` may be used again as soon as this returns. What cannot be decoded is thrown by the next `take`.
+   * Offers the next record. Starts are inclusive and ends exclusive, both within `buffer`; a start of ABSENT means
+   * that there is none. `buffer` may be used again as soon as this returns. What cannot be decoded is thrown by the
+   * next `take`.
    */
   add(
     buffer: Buffer,
@@ -140,7 +142,10 @@ export class RecordDecoder<V, K = null> {
     this.pending.push(promise.then(set).catch((cause) => this.fail(record.offset, cause)));
   }
 
-  /** Keeps the failure with the lowest offset: promises settle in any order, and a run must find the same one each time. */
+  /**
+   * Keeps the failure with the lowest offset: promises settle in any order, and a run must find the same one each
+   * time.
+   */
   private fail(offset: bigint, cause: unknown): void {
     if (this.failure !== undefined && this.failure.offset <= offset) return;
     const { topic, partition } = this.options;

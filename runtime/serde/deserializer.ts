@@ -1,5 +1,5 @@
-// Reads values straight out of a larger buffer: an optimisation that the built-in deserializers offer to the record decoder.
-// It decides nothing about records; it only spares a view (an allocation) for each of them.
+// Reads values straight out of a larger buffer: an optimisation that the built-in deserializers offer to the record
+// decoder. It decides nothing about records; it only spares a view (an allocation) for each of them.
 import { isUtf8 } from "node:buffer";
 import type { Deserializer } from "../contract/record.ts";
 
@@ -25,8 +25,8 @@ export function asBuffer(bytes: Uint8Array): Buffer {
  */
 export function decodeUtf8(buffer: Buffer, start: number, end: number): string {
   const decoded = buffer.toString("utf8", start, end);
-  // Node puts U+FFFD for bytes that are not UTF-8. Looking for it costs nothing where the text is ASCII, and only a text
-  // that has it must be checked for whether it was really there.
+  // Node puts U+FFFD for bytes that are not UTF-8. Looking for it costs nothing where the text is ASCII, and only a
+  // text that has it must be checked for whether it was really there.
   if (decoded.includes("\uFFFD") && !isUtf8(buffer.subarray(start, end))) throw new Error("its bytes are not UTF-8");
   return decoded;
 }

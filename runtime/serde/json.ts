@@ -1,4 +1,5 @@
-// Values that are JSON: trusted as they are, or checked by a Standard Schema (zod, valibot, arktype; https://standardschema.dev).
+// Values that are JSON: trusted as they are, or checked by a Standard Schema (zod, valibot, arktype;
+// https://standardschema.dev).
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Deserializer } from "../contract/record.ts";
 import { ConfigError } from "../errors.ts";
