@@ -112,7 +112,7 @@ function chooseBatches(history: readonly BatchRecord[], { batches: asked, sinceM
   const kept = `batches ${oldest.batchId} to ${newest.batchId} are kept`;
   if (asked !== undefined && (asked.from < oldest.batchId || asked.to > newest.batchId || asked.from > asked.to)) {
     throw new ConfigError(`batches ${asked.from}..${asked.to} cannot be replayed: ${kept}`, {
-      hint: `for example --batches ${oldest.batchId}..${newest.batchId}; older ones by --ranges topic:partition:from-until`,
+      hint: `for example --batches ${oldest.batchId}..${newest.batchId}; or --ranges topic:partition:from-until`,
     });
   }
   const chosen = history.filter((batch) => {
