@@ -197,6 +197,19 @@ export function sourceContract(harness: SourceHarness): void {
       }
     });
 
+    it("reads ranges that follow one another without loss or repetition", async () => {
+      const { seed, random } = seedOf("source");
+      const all = Array.from({ length: 30_000 }, (_, at) => `${at} ${"x".repeat(numberBelow(random, 60))}`);
+      const opened = await open([all]);
+      const values: (string | null)[] = [];
+      for (let from = 0; from < all.length; ) {
+        const until = Math.min(all.length, from + 1 + numberBelow(random, 2000));
+        values.push(...(await read(opened, rangeOf(opened, 0, from, until))).values);
+        from = until;
+      }
+      expect(values, `seed ${seed}`).toEqual(all);
+    });
+
     it("reads several ranges at the same time", async () => {
       const logs = [0, 1, 2].map((log) => Array.from({ length: 5000 }, (_, at) => `${log}/${at}`));
       const opened = await open(logs);
@@ -275,16 +288,17 @@ export function sourceContract(harness: SourceHarness): void {
     it("finds the first offset at or after a time, and the end where there is none", async () => {
       const timestamp = (value: string) => Number(value);
       const times = Array.from({ length: 20_000 }, (_, at) => String(1000 + Math.floor(at / 3) * 10));
-      const opened = await open([times, ["5"], []], { timestamp });
+      const same = times.map(() => "1000");
+      const opened = await open([times, ["5"], [], same], { timestamp });
       const offsetsAt = async (timestampMs: number) => {
         const found = await opened.reader.offsetsAtTime(timestampMs, signal);
         return found.map(({ offset }) => offset);
       };
-      expect(await offsetsAt(0)).toEqual([0n, 0n, 0n]);
-      expect(await offsetsAt(1000)).toEqual([0n, 1n, 0n]);
-      expect(await offsetsAt(1001)).toEqual([3n, 1n, 0n]);
-      expect(await offsetsAt(51_000)).toEqual([15_000n, 1n, 0n]);
-      expect(await offsetsAt(Number.MAX_SAFE_INTEGER)).toEqual([20_000n, 1n, 0n]);
+      expect(await offsetsAt(0)).toEqual([0n, 0n, 0n, 0n]);
+      expect(await offsetsAt(1000)).toEqual([0n, 1n, 0n, 0n]);
+      expect(await offsetsAt(1001)).toEqual([3n, 1n, 0n, 20_000n]);
+      expect(await offsetsAt(51_000)).toEqual([15_000n, 1n, 0n, 20_000n]);
+      expect(await offsetsAt(Number.MAX_SAFE_INTEGER)).toEqual([20_000n, 1n, 0n, 20_000n]);
     });
 
     it("keeps positions as they are when it marks them", async () => {
@@ -330,16 +344,16 @@ export function sourceContract(harness: SourceHarness): void {
         expect((await read(opened, rangeOf(opened, 0, 0, 500))).values).toEqual(all.map((value) => `${value}!`));
       });
 
-      it("finds the same poison first, whichever promise fails first", async () => {
+      it.each([1, 2])("finds the same poison first, whichever promise fails first (%i waits)", async (waiting) => {
         const value: Deserializer<string> = {
           async deserialize(bytes) {
             const decoded = Buffer.from(bytes).toString();
-            if (decoded === `${POISON} slow`) await new Promise((resolve) => setImmediate(resolve));
+            if (decoded === `${POISON} ${waiting}`) await new Promise((resolve) => setImmediate(resolve));
             if (decoded.startsWith(POISON)) throw new Error(decoded);
             return decoded;
           },
         };
-        const opened = await open([["a", `${POISON} slow`, `${POISON} fast`]], { value });
+        const opened = await open([["a", `${POISON} 1`, `${POISON} 2`]], { value });
         expect((await read(opened, rangeOf(opened, 0, 0, 3))).error).toMatchObject({ offset: 1n });
       });
     });

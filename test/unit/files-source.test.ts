@@ -202,9 +202,30 @@ describe("a file that changes under the source", () => {
     await put(0, "aaaa\naaaa\n");
     const reader = await openSource();
     expect(await latest(reader)).toEqual([2]);
-    await put(0, "b\nb\nb\nb\nb\n");
+    const position = { topic: "log", partition: 0, offset: 1n };
+    const before = await reader.mark([position], signal);
+    expect(await read(reader, 0, 1)).toEqual(["aaaa"]);
+    await put(0, "b\nc\nd\ne\nf\n");
     expect(await latest(reader)).toEqual([5]);
-    expect(await read(reader, 0, 5)).toEqual(["b", "b", "b", "b", "b"]);
+    expect(await read(reader, 1, 5)).toEqual(["c", "d", "e", "f"]);
+    expect(await reader.mark([position], signal)).not.toEqual(before);
+  });
+
+  it("is counted anew when another file that begins like it took its place", async () => {
+    await put(0, longLog());
+    const reader = await openSource();
+    expect(await latest(reader)).toEqual([LONG_LINES]);
+    await put(0, `${longLog().replace("line 199998\n", "l\nne 199998\n")}more\n`);
+    expect(await latest(reader)).toEqual([LONG_LINES + 2]);
+  });
+
+  it("is told from one in which the same lines begin elsewhere", async () => {
+    await put(0, "same\n".repeat(1000));
+    const reader = await openSource();
+    await reader.partitions(signal);
+    const marked = await reader.mark([{ topic: "log", partition: 0, offset: 900n }], signal);
+    await put(0, `longer\n${"same\n".repeat(999)}`);
+    expect(await reader.mismatches(marked, signal)).toMatchObject([{ reason: "the file was replaced or edited" }]);
   });
 
   it("is told from another by the marks of its positions, edits before them included", async () => {
@@ -257,6 +278,15 @@ describe("the index", () => {
     await read(reader, 0, 100_000);
     const bytes = await bytesReadBy(() => read(reader, 100_000, 100_010));
     expect(bytes).toBeLessThan(70_000);
+  });
+
+  it("reads on exactly where the last range ended, wherever blocks and steps end", async () => {
+    // The range ends one line before the first block does, and three before the index's next step.
+    const lines = Array.from({ length: 300 }, (_, at) => `${at} `.padEnd(999, "x"));
+    await put(0, `${lines.join("\n")}\n`);
+    const reader = await openSource();
+    expect(await read(reader, 0, 261)).toEqual(lines.slice(0, 261));
+    expect(await read(reader, 261, 300)).toEqual(lines.slice(261));
   });
 
   it("reads only what was added when a file grew", async () => {
@@ -339,10 +369,11 @@ describe("the index", () => {
     for (let at = 0; at < blocks; at++) index.extend(block, block.length, block.length);
     expect(index.lines).toBe(blocks);
     expect(index.entryCount).toBeLessThanOrEqual(65_536);
-    for (const line of [0, 1, 4, 77_777, 131_072, blocks - 1, blocks]) {
+    for (let line = 0; line <= blocks; line += 500) {
       const start = index.startAtOrBefore(line);
       expect(start.byte).toBe(start.line * block.length);
       expect(start.line).toBeLessThanOrEqual(line);
+      expect(start.line).toBeGreaterThan(line - 8);
       expect(index.byteAtOrAfter(line)).toBeGreaterThanOrEqual(line * block.length);
     }
     const restored = LineIndex.restore(index.state);
