@@ -54,7 +54,7 @@ export async function openTerm(input: TermInput): Promise<Term> {
   return await withDeadline(deadline, async (signal) => {
     const reader = stack.use(await job.source.open(context, signal));
     // A source that cannot be read ends here, before another run of this job is shut out.
-    const bounds = await reader.partitions(signal);
+    await reader.partitions(signal);
     const takeOver = { store, jobName: job.name, purpose: input.purpose, clock, signal, ownEpoch: input.ownEpoch };
     const journal = stack.use(await Journal.takeOver(takeOver));
     stack.use(startBeating(journal, clock, abortSignal));
@@ -65,6 +65,8 @@ export async function openTerm(input: TermInput): Promise<Term> {
     const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
     const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
     await journal.verifyHead(signal);
+    // Looked at again: the positions that were read meanwhile may lie beyond what the first look saw.
+    const bounds = await reader.partitions(signal);
     // A reset is the remedy for a log that is not what it was.
     if (input.purpose === "run") await checkSameLog(input, reader, journal.state.positions ?? [], bounds, signal);
     const opened = stack.move();
