@@ -1,4 +1,4 @@
-// Shows what the late flights job has written so far, and what one can type next.
+// Shows what the late flights job has written so far, and what else there is to try.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -24,8 +24,6 @@ for (const [departure = "", delayMinutes = "", miles = ""] of latest) {
   print(`  planned for ${departure}, left ${count(Number(delayMinutes))} minutes late, ${count(Number(miles))} miles`);
 }
 print(`
-What to type next:
-  npx runtime batches jobs/flights/late-flights.ts    the offset ranges of every batch
-  npx runtime offsets jobs/flights/late-flights.ts    how far it is
-  npm run flights -- --more                           one more hour of flights arrives; then: npm start
-  npx runtime start jobs/flights/delay-report.ts      another job over the same log`);
+More to try:
+  npm run flights -- --more                        one more hour of flights arrives; then: npm start
+  npx runtime start jobs/flights/delay-report.ts   another job over the same flights`);

@@ -30,6 +30,7 @@ function userPath(): string {
 /** Runs a command to its end, without a terminal and without what npm left in the environment. */
 export function run(file: string, args: readonly string[], { cwd, first = [] }: RunOptions): Promise<Outcome> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_)/i.test(name)));
+  env["NODE_DISABLE_COMPILE_CACHE"] = "1"; // tsc keeps one among the temporary files
   env["PATH"] = [...first, userPath()].join(delimiter);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
