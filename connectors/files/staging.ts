@@ -23,6 +23,7 @@ interface StagingName {
 export function shutOut(dir: string, jobName: string, cause?: unknown): TransientError {
   return new TransientError(`the output of "${jobName}" in ${dir} was taken over by another run`, {
     code: "SINK_FENCED",
+    hint: `if there is no other run (an old checkpoint was put back), delete the folders _staging-${jobName}-* there`,
     cause,
   });
 }
@@ -68,7 +69,8 @@ async function moveInto(mine: string, other: string, token: string): Promise<voi
   try {
     await rename(other, join(mine, token));
   } catch (error) {
-    // Either the other writer has gone, or this one was moved away itself, which is found out next.
-    if (!hasErrno(error, "ENOENT")) throw error;
+    // Either the other writer has gone, or this one was moved away itself (EINVAL: into the other one, at this very moment),
+    // which is found out next.
+    if (!hasErrno(error, "ENOENT", "EINVAL")) throw error;
   }
 }
