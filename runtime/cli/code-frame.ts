@@ -39,7 +39,8 @@ export function codeFrame({ path, line, column }: CodePlace, width: number): str
 export function placeOfImport(path: string, specifier: string): CodePlace | undefined {
   const lines = readStart(path)?.split(/\r?\n/) ?? [];
   for (const [index, text] of lines.entries()) {
-    const at = [`"${specifier}"`, `'${specifier}'`].map((quoted) => text.indexOf(quoted)).find((found) => found >= 0);
+    const quoted = [`"${specifier}"`, `'${specifier}'`, `"${specifier}/`, `'${specifier}/`];
+    const at = quoted.map((each) => text.indexOf(each)).find((found) => found >= 0);
     if (at !== undefined) return { path, line: index + 1, column: at + 1 };
   }
   return undefined;

@@ -2,8 +2,8 @@
 // only parses its own flags, calls its program and prints.
 import { type Command, Option } from "commander";
 import type { ProgramOptions } from "../programs/program.ts";
-import { commandName } from "./command-names.ts";
-import { showError } from "./error-screen.ts";
+import { commandName, jobArguments } from "./command-names.ts";
+import { type ErrorContext, showError } from "./error-screen.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type LoadedJob, loadJob } from "./load-job.ts";
 import type { LogFormat, Screen } from "./screen.ts";
@@ -50,10 +50,11 @@ export async function withJob(
   { checkpoint }: JobFlags,
   work: (loaded: LoadedJob, options: ProgramOptions) => Promise<number>,
 ): Promise<void> {
-  const loaded = await attempt(context, { jobFile }, () => loadJob(jobFile));
+  const jobArgs = jobArguments(jobFile, checkpoint);
+  const loaded = await attempt(context, { jobArgs }, () => loadJob(jobFile, checkpoint));
   if (loaded === undefined) return;
   const job = loaded.job.name;
-  await untilSignal(context, { jobFile, job }, async (signal) => {
+  await untilSignal(context, { jobArgs, job }, async (signal) => {
     const onWarning = (message: string) => context.screen.log("warning", message, { job });
     const given = checkpoint === undefined ? {} : { checkpoint };
     return work(loaded, { baseDir: loaded.baseDir, signal, onWarning, ...given });
@@ -63,7 +64,7 @@ export async function withJob(
 /** Does the work until it is done or a signal ends it, and tells of its failure. */
 export async function untilSignal(
   context: CommandContext,
-  about: { readonly jobFile?: string; readonly job?: string },
+  about: ErrorContext,
   work: (signal: AbortSignal) => Promise<number>,
 ): Promise<void> {
   using signals = new StopSignals({ onStop: () => {}, onAbort: () => {} });
@@ -72,7 +73,7 @@ export async function untilSignal(
       context.exitCode = await work(signals.stop);
     } catch (error) {
       if (signals.exitCode === undefined) throw error;
-      context.screen.log("info", "stopped before it was done", about);
+      context.screen.log("info", "stopped before it was done", { job: about.job });
       context.exitCode = signals.exitCode;
     }
   });
@@ -80,7 +81,7 @@ export async function untilSignal(
 
 async function attempt<T>(
   context: CommandContext,
-  about: { readonly jobFile?: string; readonly job?: string },
+  about: ErrorContext,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   try {

@@ -10,15 +10,17 @@ export function commandLine(...args: readonly string[]): string {
   return [commandName(), ...args.map(quoted)].join(" ");
 }
 
-/** Puts the real command and job file into a hint that says `runtime … job.ts`. */
-export function hintToType(hint: string, jobFile: string | undefined): string {
-  return hint.replace(
-    /\bruntime (start|batches|offsets|replay|reset|doctor|checkpoint copy)\b( job\.ts)?/g,
-    (_, command, file) => {
-      const rest = file === undefined ? "" : ` ${jobFile === undefined ? "job.ts" : quoted(jobFile)}`;
-      return `${commandName()} ${command}${rest}`;
-    },
-  );
+/** What names a job and its checkpoint in a command, as it was typed. */
+export function jobArguments(jobFile: string, checkpoint: string | undefined): readonly string[] {
+  return checkpoint === undefined ? [jobFile] : [jobFile, "--checkpoint", checkpoint];
+}
+
+/** Puts the real command and job into a hint that says `runtime … job.ts`. */
+export function hintToType(hint: string, jobArgs: readonly string[] = ["job.ts"]): string {
+  const commands = /\bruntime (start|batches|offsets|replay|reset|doctor|checkpoint copy)\b( job\.ts)?/g;
+  return hint.replace(commands, (_, command, file) => {
+    return [commandName(), command, ...(file === undefined ? [] : jobArgs.map(quoted))].join(" ");
+  });
 }
 
 function quoted(argument: string): string {

@@ -12,15 +12,17 @@ import type { Screen } from "./screen.ts";
 
 export interface ErrorContext {
   readonly job?: string | undefined;
-  /** As it was typed, for hints. */
-  readonly jobFile?: string | undefined;
+  /** What names it in a command, for hints. */
+  readonly jobArgs?: readonly string[] | undefined;
+  /** What it happened in, where that does not go without saying. */
+  readonly during?: string;
 }
 
 /** Tells of an error on stderr. */
-export function showError(screen: Screen, error: unknown, { job, jobFile }: ErrorContext = {}): void {
-  const message = printableMessage(messageOf(error));
+export function showError(screen: Screen, error: unknown, { job, jobArgs, during }: ErrorContext = {}): void {
+  const message = printableMessage(during === undefined ? messageOf(error) : `${during}: ${messageOf(error)}`);
   const place = error instanceof JobFileError ? error.place : userPlace(error);
-  const hint = hintOf(error, jobFile);
+  const hint = hintOf(error, jobArgs);
   if (screen.logFormat === "json") {
     const code = error instanceof TidemarkError ? error.code : "UNEXPECTED";
     const at = place && `${place.path}:${place.line}${place.column === undefined ? "" : `:${place.column}`}`;
@@ -44,9 +46,9 @@ function framed(place: CodePlace): string {
   return frame === undefined ? `${at}\n` : `\n${at}\n${frame.replace(/^/gm, "  ")}\n`;
 }
 
-function hintOf(error: unknown, jobFile: string | undefined): string | undefined {
+function hintOf(error: unknown, jobArgs: readonly string[] | undefined): string | undefined {
   for (const cause of causesOf(error)) {
-    if (cause instanceof TidemarkError && cause.hint) return hintToType(cause.hint, jobFile);
+    if (cause instanceof TidemarkError && cause.hint) return hintToType(cause.hint, jobArgs);
   }
   return undefined;
 }

@@ -116,7 +116,7 @@ function doesNotCompile(error: SyntaxError, code: string, typed: string): JobFil
     return new JobFileError(`${file} does not compile: ${error.message}`, { cause: error, place: found });
   }
   const what = error.message.replace(/ is not supported in strip-only mode$/, "");
-  return new JobFileError(`${file}: Node cannot run this TypeScript: ${what}`, {
+  return new JobFileError(`${file} has what Node cannot run: ${what}`, {
     cause: error,
     place: found,
     hint: `${insteadOf(what)} ("erasableSyntaxOnly": true in tsconfig.json lets the editor say so)`,

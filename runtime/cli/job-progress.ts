@@ -18,8 +18,8 @@ type EventOf<Type extends JobEvent["type"]> = Extract<JobEvent, { type: Type }>;
 export interface ProgressOptions {
   readonly screen: Screen;
   readonly job: string;
-  /** As it was typed, for hints. */
-  readonly jobFile: string;
+  /** What names it in a command, for hints. */
+  readonly jobArgs: readonly string[];
   /** Whether completed batches are told line by line, because nothing shows a live line. */
   readonly hasLines: boolean;
 }
@@ -86,7 +86,7 @@ export class JobProgress {
         this.#retrying(event);
         break;
       case "warning":
-        this.#say("warning", hintToType(event.message, this.#options.jobFile));
+        this.#say("warning", hintToType(event.message, this.#options.jobArgs));
         break;
       case "ended":
         this.end();

@@ -6,6 +6,7 @@ import type { Job } from "../contract/job.ts";
 import { isJob } from "../define-job.ts";
 import { ConfigError } from "../errors.ts";
 import { nearest } from "../suggest.ts";
+import { jobArguments } from "./command-names.ts";
 import { explainLoadFailure } from "./explain-load-failure.ts";
 import { JobFileError } from "./job-file-error.ts";
 import { importJobModule } from "./job-modules.ts";
@@ -14,16 +15,19 @@ export interface LoadedJob {
   readonly job: Job;
   /** Absolute. */
   readonly path: string;
-  /** As it was typed, for commands to type next. */
-  readonly typed: string;
+  /** What names it, and its checkpoint, in a command to type next. */
+  readonly args: readonly string[];
   /** The folder that the job's relative paths are relative to. */
   readonly baseDir: string;
 }
 
 const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
 
-/** Loads the job of one file. @throws JobFileError there is no such file, or it does not give a job */
-export async function loadJob(typed: string): Promise<LoadedJob> {
+/**
+ * Loads the job of one file; `checkpoint`: the URL that was typed with it.
+ * @throws JobFileError there is no such file, or it does not give a job
+ */
+export async function loadJob(typed: string, checkpoint: string | undefined): Promise<LoadedJob> {
   const path = resolve(typed);
   checkFile(path, typed);
   let loaded: Record<string, unknown>;
@@ -32,17 +36,18 @@ export async function loadJob(typed: string): Promise<LoadedJob> {
   } catch (error) {
     throw await explainLoadFailure(error, path, typed);
   }
-  return { job: jobOf(loaded, typed), path, typed, baseDir: dirname(path) };
+  return { job: jobOf(loaded, typed), path, args: jobArguments(typed, checkpoint), baseDir: dirname(path) };
 }
 
 /** Loads the jobs of several files, each once. @throws JobFileError; ConfigError two of them have the same name */
-export async function loadJobs(typedPaths: readonly string[]): Promise<LoadedJob[]> {
+export async function loadJobs(typedPaths: readonly string[], checkpoint: string | undefined): Promise<LoadedJob[]> {
   const loaded: LoadedJob[] = [];
   for (const typed of typedPaths) {
-    const next = await loadJob(typed);
+    const next = await loadJob(typed, checkpoint);
     const same = loaded.find(({ job }) => job.name === next.job.name);
+    if (same?.path === next.path) throw new ConfigError(`${typed} is named twice`);
     if (same !== undefined) {
-      throw new ConfigError(`two jobs are named "${next.job.name}": ${same.typed} and ${typed}`, {
+      throw new ConfigError(`two jobs are named "${next.job.name}": ${same.args[0]} and ${typed}`, {
         hint: "a job's name is the key of its checkpoint: give each its own",
       });
     }
@@ -55,10 +60,10 @@ function checkFile(path: string, typed: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) throw new JobFileError(`there is no file ${typed}`, { hint: hintForMissing(path, typed) });
   if (found.isDirectory()) {
-    const jobs = jobFilesIn(path);
-    const first = jobs.includes("job.ts") ? "job.ts" : jobs[0];
+    const files = jobFilesIn(path);
+    const likely = files.includes("job.ts") ? "job.ts" : files.length === 1 ? files[0] : undefined;
     throw new JobFileError(`${typed} is a folder, not a job file`, {
-      hint: first === undefined ? "name the file: runtime start job.ts" : `is it ${join(typed, first)}?`,
+      hint: likely === undefined ? `it has ${listed(files)}` : `is it ${join(typed, likely)}?`,
     });
   }
   if (EXTENSIONS.includes(extname(path))) return;
@@ -71,10 +76,13 @@ function hintForMissing(path: string, typed: string): string {
   const files = jobFilesIn(dirname(path));
   const near = nearest(basename(path), files) ?? files.find((file) => basename(file, extname(file)) === basename(path));
   if (near !== undefined) return `did you mean ${join(dirname(typed), near)}?`;
-  const here = relative(process.cwd(), dirname(path)) || ".";
-  if (files.length === 0) return `there are no .ts or .js files in ${here}`;
+  return `${relative(process.cwd(), dirname(path)) || "this folder"} has ${listed(files)}`;
+}
+
+function listed(files: readonly string[]): string {
+  if (files.length === 0) return "no .ts or .js files";
   const some = files.slice(0, 5).join(", ");
-  return `in ${here} there is: ${some}${files.length > 5 ? ` and ${files.length - 5} more` : ""}`;
+  return files.length > 5 ? `${some} and ${files.length - 5} more` : some;
 }
 
 function jobFilesIn(folder: string): string[] {

@@ -6,7 +6,6 @@ import { FAILED, WRONG_USE } from "./exit-codes.ts";
 import { Screen } from "./screen.ts";
 
 const screen = new Screen(process.stdout, process.stderr);
-let isOver = false;
 
 // Whoever reads our output may go away (`| head`): that is no failure.
 for (const stream of [process.stdout, process.stderr]) {
@@ -23,20 +22,24 @@ process.on("warning", (warning) => {
 
 // An error in a callback of the job's own, which no pipeline can catch: what is in hand runs again at the next start.
 process.on("uncaughtException", (error) => {
-  showError(screen, error);
+  showError(screen, error, { during: "nothing caught this error" });
   process.exit(FAILED);
 });
 
-process.on("exit", (code) => {
-  if (isOver || code !== 13) return;
-  screen.log("error", "an await at the top of the job file never ends");
-  process.exitCode = WRONG_USE;
+// Nothing is left that could go on, and yet it is not over.
+process.on("beforeExit", () => {
+  screen.log("error", "the job awaits something that never ends (is there an await at the top of its file?)");
+  process.exit(WRONG_USE);
 });
 
-const exitCode = await runCommandLine(process.argv.slice(2), screen);
-isOver = true;
-await Promise.all([process.stdout, process.stderr].map(written));
-process.exit(exitCode);
+// Not awaited: nothing would be left to wait for when a job file's own await never ends.
+void end(runCommandLine(process.argv.slice(2), screen));
+
+async function end(running: Promise<number>): Promise<void> {
+  const exitCode = await running;
+  await Promise.all([process.stdout, process.stderr].map(written));
+  process.exit(exitCode);
+}
 
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {

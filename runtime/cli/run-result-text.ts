@@ -35,12 +35,12 @@ function counts({ job: { definition } }: LoadedJob, result: RunResult): string[]
   return lines;
 }
 
-function next({ typed }: LoadedJob, { reason }: RunResult): string[] {
+function next({ args }: LoadedJob, { reason }: RunResult): string[] {
   const commands = [
-    { command: commandLine("batches", typed), does: "what each batch read" },
-    { command: commandLine("offsets", typed), does: "how far it is" },
+    { command: commandLine("batches", ...args), does: "what each batch read" },
+    { command: commandLine("offsets", ...args), does: "how far it is" },
   ];
-  if (reason === "stopped") commands.unshift({ command: commandLine("start", typed), does: "goes on" });
+  if (reason === "stopped") commands.unshift({ command: commandLine("start", ...args), does: "goes on" });
   const width = Math.max(...commands.map(({ command }) => command.length));
   return ["Next:", ...commands.map(({ command, does }) => `  ${command.padEnd(width)}   ${does}`)];
 }

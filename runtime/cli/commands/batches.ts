@@ -49,14 +49,14 @@ async function show(context: CommandContext, jobFile: string, flags: BatchesFlag
   });
 }
 
-function noBatches({ job: { name }, typed }: LoadedJob): string {
-  return `${name} has no saved batches. To run it, type: ${commandLine("start", typed)}`;
+function noBatches({ job: { name }, args }: LoadedJob): string {
+  return `${name} has no saved batches. To run it, type: ${commandLine("start", ...args)}`;
 }
 
 function batchLines(
   all: readonly BatchRecord[],
   limit: number,
-  { typed }: LoadedJob,
+  { args }: LoadedJob,
   { columns: width, isStyled }: { columns: number; isStyled: boolean },
 ): string[] {
   const shown = all.slice(0, limit);
@@ -80,7 +80,7 @@ function batchLines(
   for (const batch of shown) lines.push(...notes(batch));
   if (all.length > limit) {
     lines.push(
-      `… ${counted(all.length - limit, "older one")}: ${commandLine("batches", typed, "--limit", String(all.length))}`,
+      `… ${counted(all.length - limit, "older one")}: ${commandLine("batches", ...args, "--limit", String(all.length))}`,
     );
   }
   return lines;

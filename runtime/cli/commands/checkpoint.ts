@@ -24,7 +24,7 @@ export function addCheckpoint(program: Command, context: CommandContext): void {
     .command("copy")
     .summary("move a job's checkpoint to another store")
     .description(
-      "Moves a job's checkpoint, with its history, to another store. Nobody can go on at the old place from\n" +
+      "Moves a job's checkpoint, with its history, to another store. Nobody can go on at the old place from " +
         "then on. Broken off anywhere, the same command goes on. The job must not run.",
     )
     .argument("<job>", "job file, or the job's name (file: URLs are then relative to the current folder)")

@@ -19,7 +19,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .command("doctor")
     .summary("look for what is wrong, and say what to type")
     .description(
-      "Connects to everything that a job uses, checks its checkpoint for holes and damage, and says what to\n" +
+      "Connects to everything that a job uses, checks its checkpoint for holes and damage, and says what to " +
         "type. Changes nothing. Exits with 1 when it finds a problem.",
     )
     .argument("<job.ts>", "job file")
@@ -28,16 +28,16 @@ export function addDoctor(program: Command, context: CommandContext): void {
 }
 
 async function examine(context: CommandContext, jobFile: string, flags: JobFlags): Promise<void> {
-  await withJob(context, jobFile, flags, async ({ job, typed }, options) => {
+  await withJob(context, jobFile, flags, async ({ job, args }, options) => {
     const { screen } = context;
     const findings = await doctor(job, options);
     if (flags.json) screen.print(toJson(findings, { indent: true }));
-    else for (const line of lines(screen, findings, typed)) screen.print(line);
+    else for (const line of lines(screen, findings, args)) screen.print(line);
     return findings.some(({ status }) => status === "problem") ? FAILED : DONE;
   });
 }
 
-function lines(screen: Screen, findings: readonly Finding[], typed: string): string[] {
+function lines(screen: Screen, findings: readonly Finding[], jobArgs: readonly string[]): string[] {
   const checkWidth = Math.max(...findings.map(({ check }) => check.length));
   const indent = " ".repeat(STATUS_WIDTH + checkWidth + 4);
   const width = Math.max(20, screen.columns - indent.length);
@@ -45,7 +45,7 @@ function lines(screen: Screen, findings: readonly Finding[], typed: string): str
     const label = status.padEnd(STATUS_WIDTH);
     const coloured = screen.isStyled ? styleText(STATUS_STYLES[status], label, { validateStream: false }) : label;
     const text = wrap(printable(detail), width);
-    const advice = hint === undefined ? [] : wrap(printable(`→ ${hintToType(hint, typed)}`), width);
+    const advice = hint === undefined ? [] : wrap(printable(`→ ${hintToType(hint, jobArgs)}`), width);
     return [...text, ...advice].map((line, index) =>
       index === 0 ? `${coloured}  ${check.padEnd(checkWidth)}  ${line}` : `${indent}${line}`,
     );

@@ -13,7 +13,7 @@ export function addOffsets(program: Command, context: CommandContext): void {
     .command("offsets")
     .summary("show how far a job is on each partition")
     .description(
-      "Shows for each partition the first offset kept (earliest), the one after the last record that is done\n" +
+      "Shows for each partition the first offset kept (earliest), the one after the last record that is done " +
         "(committed), the next to be read (current), the end of the log (latest) and what is left (lag).",
     )
     .argument("<job.ts>", "job file")

@@ -26,7 +26,7 @@ export function addReplay(program: Command, context: CommandContext): void {
     .command("replay")
     .summary("run saved ranges again; the job's position stays")
     .description("Runs saved offset ranges again through the job's pipeline. The job's position and checkpoint stay.")
-    .usage("<job.ts> (--batches A..B | --ranges topic:partition:from-until... | --since TIME)")
+    .usage("<job.ts> (--batches A..B | --ranges RANGE... | --since TIME)")
     .argument("[job.ts]", "job file")
     .option("--batches <A..B>", "these batches, both inclusive, or one")
     .option("--ranges <range...>", "topic:partition:from-until, until exclusive, as one batch")

@@ -30,10 +30,10 @@ export function addReset(program: Command, context: CommandContext): void {
     .command("reset")
     .summary("move a job's position; a dry run unless --execute")
     .description(
-      "Moves a job's position. Without --execute it only shows the change. The batch in hand is finished\n" +
-        "first, so that every planned batch is complete or known to be abandoned. The job must not run.",
+      "Moves a job's position. Without --execute it only shows the change. The batch in hand is finished first, " +
+        "so that every planned batch is complete or known to be abandoned. The job must not run.",
     )
-    .usage("<job.ts> (--to-earliest | --to-latest | --to-datetime T | ...) [--execute]")
+    .usage("<job.ts> --to-... [--execute]")
     .argument("[job.ts]", "job file")
     .option("--to-earliest", "to the first offset that the log still has")
     .option("--to-latest", "to the end of the log")
@@ -82,7 +82,8 @@ function targetOf(flags: ResetFlags): ResetTarget {
   });
 }
 
-function lines({ screen, args }: CommandContext, { job: { name }, typed }: LoadedJob, result: ResetResult): string[] {
+function lines(context: CommandContext, { job: { name }, args }: LoadedJob, result: ResetResult): string[] {
+  const { screen } = context;
   const { executed, changes, inHand } = result;
   const told = executed ? "its position has moved" : "a dry run, nothing is changed";
   const table = tableLines(
@@ -102,8 +103,8 @@ function lines({ screen, args }: CommandContext, { job: { name }, typed }: Loade
   );
   const batch = inHand === undefined ? [] : [inHandText(inHand, executed)];
   const next = executed
-    ? `To go on from there: ${commandLine("start", typed)}`
-    : `To do it: ${commandLine(...args, "--execute")}`;
+    ? `To go on from there: ${commandLine("start", ...args)}`
+    : `To do it: ${commandLine(...context.args, "--execute")}`;
   return [`${name}: ${told}`, ...table, ...batch, next];
 }
 

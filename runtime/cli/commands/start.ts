@@ -5,6 +5,7 @@ import type { Trigger } from "../../contract/job.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
 import { type RunResult, runJob } from "../../programs/run-job.ts";
 import { addJobFlags, type CommandContext, type JobFlags } from "../command-context.ts";
+import { jobArguments } from "../command-names.ts";
 import { showError } from "../error-screen.ts";
 import { DONE, exitCodeOf, worstOf } from "../exit-codes.ts";
 import { JobProgress } from "../job-progress.ts";
@@ -37,9 +38,11 @@ async function start(context: CommandContext, jobFiles: readonly string[], flags
   const trigger = flags.trigger === undefined ? undefined : parseTrigger(flags.trigger);
   let jobs: LoadedJob[];
   try {
-    jobs = await loadJobs(jobFiles);
+    jobs = await loadJobs(jobFiles, flags.checkpoint);
   } catch (error) {
-    showError(context.screen, error, jobFiles.length === 1 ? { jobFile: jobFiles[0] } : {});
+    const [jobFile, other] = jobFiles;
+    const isOne = jobFile !== undefined && other === undefined;
+    showError(context.screen, error, isOne ? { jobArgs: jobArguments(jobFile, flags.checkpoint) } : {});
     context.exitCode = exitCodeOf(error);
     return;
   }
@@ -69,9 +72,9 @@ class Run implements AsyncDisposable {
   /** Runs one job to its end and tells how it ended. @returns its exit code */
   async run(loaded: LoadedJob, isAlone: boolean): Promise<number> {
     const { screen } = this.#context;
-    const { job, typed } = loaded;
+    const { job, args } = loaded;
     const hasLines = this.#live === undefined;
-    const progress = new JobProgress({ screen, job: job.name, jobFile: typed, hasLines });
+    const progress = new JobProgress({ screen, job: job.name, jobArgs: args, hasLines });
     this.#running.set(job.name, progress);
     this.#live?.add(job.name, progress);
     try {
@@ -113,24 +116,26 @@ class Run implements AsyncDisposable {
   #print(loaded: LoadedJob, result: RunResult, isAlone: boolean): void {
     const { screen } = this.#context;
     const { name, definition } = loaded.job;
+    const checkpoint = this.#flags.checkpoint ?? definition.checkpoint;
+    const isForgotten = typeof checkpoint === "string" && checkpoint.startsWith("memory:");
     if (this.#flags.json) {
       screen.print(toJson({ job: name, ...result }, { indent: false }));
       return;
     }
-    const text = runResultText(loaded, result, { hasNext: isAlone });
+    const text = runResultText(loaded, result, { hasNext: isAlone && !isForgotten });
     // Rows on stdout are the result; what is said about them would be in the way of whoever reads them.
     if (definition.sink.kind === "console") screen.log("info", text);
     else screen.print(text);
   }
 
-  #failed({ job: { name }, typed }: LoadedJob, error: unknown, batchId: number | undefined): number {
+  #failed({ job: { name }, args }: LoadedJob, error: unknown, batchId: number | undefined): number {
     const { screen } = this.#context;
     const exitCode = this.#signals.abort.aborted ? this.#signals.exitCode : undefined;
     if (exitCode !== undefined) {
       const inHand = batchId === undefined ? "" : `, in batch ${batchId}: it runs again at the next start`;
       screen.log("warning", `aborted${inHand}`, { job: name, batchId });
     } else {
-      showError(screen, error, { job: name, jobFile: typed });
+      showError(screen, error, { job: name, jobArgs: args });
       const others = [...this.#running.keys()].join(", ");
       if (others !== "") screen.log("warning", `has ended; still running: ${others}`, { job: name });
     }
