@@ -10,6 +10,7 @@ import type { CheckpointStore } from "../contract/store.ts";
 import { DataLossError } from "../errors.ts";
 import type { JobListener } from "../events.ts";
 import { Journal } from "../journal/journal.ts";
+import type { RunIdentity } from "../journal/may-take-over.ts";
 import { lostAtPositions } from "../plan/plan-ranges.ts";
 import { withDeadline } from "./deadline.ts";
 import { startBeating } from "./heartbeat.ts";
@@ -25,7 +26,7 @@ export interface TermInput {
   /** Gives everything up at once. */
   readonly abortSignal: AbortSignal;
   readonly purpose: "run" | "reset";
-  readonly ownEpoch: bigint | undefined;
+  readonly run: RunIdentity;
 }
 
 /** Everything a job needs while it runs, open. */
@@ -55,7 +56,7 @@ export async function openTerm(input: TermInput): Promise<Term> {
     const reader = stack.use(await job.source.open(context, signal));
     // A source that cannot be read ends here, before another run of this job is shut out.
     await reader.partitions(signal);
-    const takeOver = { store, jobName: job.name, purpose: input.purpose, clock, signal, ownEpoch: input.ownEpoch };
+    const takeOver = { store, jobName: job.name, purpose: input.purpose, clock, signal, run: input.run };
     const journal = stack.use(await Journal.takeOver(takeOver));
     stack.use(startBeating(journal, clock, abortSignal));
     const retention = stack.use(new Retention(input, journal));

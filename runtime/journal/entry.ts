@@ -32,6 +32,8 @@ export interface BeginEntry {
   readonly kind: "begin";
   /** "copy": a copied history follows, and is not to be used before its "arrived". */
   readonly purpose: "run" | "reset" | "copy";
+  /** Random; the same for all terms of one run. */
+  readonly runId: string;
   readonly host: string;
   readonly pid: number;
 }
@@ -182,7 +184,13 @@ function bodyFromFields(fields: Fields): EntryBody {
   switch (kind) {
     case "begin": {
       const purpose = fields.oneOf("purpose", ["run", "reset", "copy"] as const);
-      return { kind, purpose, host: fields.string("host"), pid: fields.number("pid") };
+      return {
+        kind,
+        purpose,
+        runId: fields.string("runId"),
+        host: fields.string("host"),
+        pid: fields.number("pid"),
+      };
     }
     case "plan":
       return { kind, plan: planFromFields(fields.object("plan")) };

@@ -7,8 +7,9 @@ import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { later, type Position } from "../contract/positions.ts";
 import type { CheckpointStore, LogWriter, NumberedEntry } from "../contract/store.ts";
-import { CheckpointCorruptError, ConfigError, FencedError, OutcomeUnknownError, TransientError } from "../errors.ts";
+import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
+import { checkMayArrive, checkMayTakeOver, fencedBy, isOwn, type RunIdentity } from "./may-take-over.ts";
 import { foldEntry, type JobState } from "./recover.ts";
 
 /** Entries read at first from the log's end; more only when they do not tell where the job stands. */
@@ -67,11 +68,8 @@ export interface TakeOverOptions {
   readonly purpose: BeginEntry["purpose"];
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /**
-   * The epoch of this process's own last term. A newer one in the log means that another run has taken over
-   * meanwhile.
-   */
-  readonly ownEpoch?: bigint | undefined;
+  /** Told of the epoch that is begun, also when the reply is lost. */
+  readonly run: RunIdentity;
   /** "copy" only: the lineage that arrives, and the lowest seq of the new history. */
   readonly copied?: { readonly lineageId: string; readonly above: bigint };
 }
@@ -81,38 +79,41 @@ export class Journal implements AsyncDisposable {
   readonly #store: CheckpointStore;
   readonly #writer: LogWriter;
   readonly #clock: Clock;
+  readonly #run: RunIdentity;
   readonly epoch: bigint;
   #state: JobState;
 
-  private constructor(store: CheckpointStore, writer: LogWriter, clock: Clock, state: JobState, epoch: bigint) {
+  private constructor({ store, clock, run }: TakeOverOptions, writer: LogWriter, state: JobState, epoch: bigint) {
     this.#store = store;
     this.#writer = writer;
     this.#clock = clock;
+    this.#run = run;
     this.#state = state;
     this.epoch = epoch;
   }
 
   /**
    * Begins an epoch: shuts out every older writer, then reads where the job stands.
-   * @throws FencedError another run took over since this process's last term
+   * @throws FencedError another run took over since this run's last term
    * @throws CheckpointCorruptError
-   * @throws ConfigError the checkpoint has moved elsewhere, or is a copy that has not arrived
+   * @throws ConfigError the checkpoint has moved elsewhere, is a copy that has not arrived, or, for a copy, is in use
    */
   static async takeOver(options: TakeOverOptions): Promise<Journal> {
-    const { store, jobName, purpose, clock, signal } = options;
+    const { store, jobName, purpose, clock, signal, run, copied } = options;
     for (;;) {
       const seen = await readState(store, jobName, signal);
-      checkUsable(seen, options);
-      const lineageId = options.copied?.lineageId ?? seen?.lineageId ?? randomBytes(16).toString("hex");
+      if (copied === undefined) checkMayTakeOver(seen, run);
+      else checkMayArrive(seen, copied.lineageId, store.url);
+      const lineageId = copied?.lineageId ?? seen?.lineageId ?? randomBytes(16).toString("hex");
       let moved = false;
-      let seq = 0n;
+      let seq: bigint | undefined;
       const begin = (head: bigint): NumberedEntry => {
         if (head !== (seen?.head ?? -1n)) {
           moved = true;
           throw new TransientError("the log has moved on since it was read");
         }
-        seq = later(head, options.copied?.above ?? -1n) + 1n;
-        const body: BeginEntry = { kind: "begin", purpose, host: hostname(), pid: process.pid };
+        seq = later(head, copied?.above ?? -1n) + 1n;
+        const body: BeginEntry = { kind: "begin", purpose, runId: run.id, host: hostname(), pid: process.pid };
         return { seq, entry: newEntry({ jobName, lineageId, atMs: clock.now(), body }) };
       };
       let writer: LogWriter;
@@ -120,15 +121,18 @@ export class Journal implements AsyncDisposable {
         writer = await store.takeOver(jobName, begin, signal);
       } catch (error) {
         if (moved && !signal.aborted) continue;
+        if (seq !== undefined) run.newestEpoch = seq;
         throw error;
       }
+      if (seq === undefined) throw new Error("the store gave a writer without asking for its beginning");
+      run.newestEpoch = seq;
       const state = await readState(store, jobName, signal);
       if (state === undefined || state.epoch !== seq) {
         await writer[Symbol.asyncDispose]();
         if (state?.epoch !== undefined && state.epoch > seq) throw fencedBy(state);
         throw new CheckpointCorruptError(`the checkpoint of "${jobName}" does not show the epoch that was just begun`);
       }
-      return new Journal(store, writer, clock, state, seq);
+      return new Journal(options, writer, state, seq);
     }
   }
 
@@ -199,7 +203,10 @@ export class Journal implements AsyncDisposable {
     if (now === undefined) {
       return new CheckpointCorruptError(`the checkpoint of "${this.#state.jobName}" has vanished while the job ran`);
     }
-    if (now.epoch !== undefined && now.epoch > this.epoch) return fencedBy(now);
+    if (now.epoch !== undefined && now.epoch > this.epoch) {
+      if (!isOwn(now, this.#run)) return fencedBy(now);
+      return new TransientError("a beginning of this run that had been given up has landed");
+    }
     if (now.head > this.#state.head && now.epoch === this.epoch) {
       // My own append landed late, after a lost reply: a new term reads it.
       return new OutcomeUnknownError(`entry ${now.head} was appended though its reply was lost`);
@@ -215,34 +222,6 @@ export class Journal implements AsyncDisposable {
   }
 }
 
-function checkUsable(seen: JobState | undefined, { purpose, ownEpoch }: TakeOverOptions): void {
-  if (ownEpoch !== undefined) {
-    if (seen === undefined) throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
-    if (seen.epoch !== undefined && seen.epoch > ownEpoch) throw fencedBy(seen);
-  }
-  if (seen === undefined || purpose === "copy") return;
-  if (seen.movedTo !== undefined) {
-    throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {
-      hint: `set the job's checkpoint to ${seen.movedTo}`,
-    });
-  }
-  if (seen.isPartialCopy) {
-    throw new ConfigError(`the checkpoint of "${seen.jobName}" here is a copy that was broken off`, {
-      hint: "type the same runtime checkpoint copy again",
-    });
-  }
-}
-
 function newEntry(entry: JournalEntry): NumberedEntry["entry"] {
   return { token: randomBytes(16).toString("hex"), bytes: encodeEntry(entry) };
-}
-
-function fencedBy(state: JobState): FencedError {
-  const { writer, epoch, jobName } = state;
-  return new FencedError(
-    `another run of "${jobName}" has taken over (epoch ${epoch}, ${writer?.host} pid ${writer?.pid})`,
-    {
-      hint: `only one run of a job may go on; this one stops without writing more`,
-    },
-  );
 }

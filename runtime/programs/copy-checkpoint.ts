@@ -10,6 +10,7 @@ import { freshHeartbeat } from "../engine/heartbeat.ts";
 import { CheckpointCorruptError, CheckpointMissingError, ConfigError } from "../errors.ts";
 import type { EntryBody } from "../journal/entry.ts";
 import { Journal, readEntries, readState } from "../journal/journal.ts";
+import { checkMayArrive, newRunIdentity } from "../journal/may-take-over.ts";
 import type { JobState } from "../journal/recover.ts";
 import { openStore } from "../open-store.ts";
 
@@ -65,16 +66,20 @@ interface Move {
 async function move(input: Move): Promise<CopyResult> {
   const { jobName, from, to, clock, signal } = input;
   const source = await checkSource(input);
-  await checkTarget(input, source);
+  checkMayArrive(await readState(to, jobName, signal), source.lineageId, to.url);
+  const run = newRunIdentity();
   if (source.movedTo === undefined) {
-    await using leaving = await Journal.takeOver({ store: from, jobName, purpose: "reset", clock, signal });
+    await using leaving = await Journal.takeOver({ store: from, jobName, purpose: "reset", clock, signal, run });
     await leaving.append({ kind: "moving", to: to.url }, signal);
   }
   const moved = await readState(from, jobName, signal);
   if (moved?.movedTo !== to.url)
     throw new CheckpointCorruptError(`${from.url} does not show that the job moves to ${to.url}`);
   const copied = { lineageId: moved.lineageId, above: moved.head };
-  await using arriving = await Journal.takeOver({ store: to, jobName, purpose: "copy", clock, signal, copied });
+  await using arriving = await Journal.takeOver({ store: to, jobName, purpose: "copy", clock, signal, run, copied });
+  // The job may have arrived there and come back before this copy began; from here on, no other copy can.
+  const still = await readState(from, jobName, signal);
+  if (still?.head !== moved.head) throw new ConfigError(`"${jobName}" has moved on while it was copied`);
   const history = await copyHistory(input, arriving);
   await verify(input, arriving.epoch, history);
   await arriving.append({ kind: "arrived", from: from.url }, signal, arriving.state.positions ?? []);
@@ -99,15 +104,6 @@ async function checkSource({ jobName, from, to, clock, signal }: Move): Promise<
   if (running === undefined) return state;
   throw new ConfigError(`"${jobName}" is running (${running.host} pid ${running.pid})`, {
     hint: "stop it first (Ctrl-C, or SIGTERM), then copy",
-  });
-}
-
-async function checkTarget({ jobName, to, signal }: Move, source: JobState): Promise<void> {
-  const there = await readState(to, jobName, signal);
-  if (there === undefined || there.movedTo !== undefined) return;
-  if (there.isPartialCopy && there.lineageId === source.lineageId) return;
-  throw new ConfigError(`${to.url} already has a checkpoint of "${jobName}"`, {
-    hint: "choose another place; a checkpoint that is in use is never overwritten",
   });
 }
 

@@ -15,6 +15,7 @@ import { finishInHand, newRunMemory } from "../engine/scheduler.ts";
 import { openTerm } from "../engine/term.ts";
 import { CheckpointMissingError, ConfigError } from "../errors.ts";
 import { readState } from "../journal/journal.ts";
+import { newRunIdentity } from "../journal/may-take-over.ts";
 import type { JobState } from "../journal/recover.ts";
 import { mergePositions, positionsAfter } from "../plan/plan.ts";
 import { resolveOffsets } from "../plan/resolve-offsets.ts";
@@ -98,7 +99,7 @@ async function execute(context: ProgramContext, options: ResetOptions): Promise<
     onEvent,
     abortSignal: signal,
     purpose: "reset",
-    ownEpoch: undefined,
+    run: newRunIdentity(),
   } as const;
   await using term = await openTerm(input);
   const { journal } = term;

@@ -8,6 +8,7 @@ import { newRunMemory, runTerm } from "../engine/scheduler.ts";
 import { openTerm, type TermInput } from "../engine/term.ts";
 import { isRetryable } from "../errors.ts";
 import type { EndReason, JobEvent, JobListener } from "../events.ts";
+import { newRunIdentity } from "../journal/may-take-over.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
 
 /** Failures that go on for longer than this, with no batch completed in between, end the job. */
@@ -79,23 +80,19 @@ export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {
   });
 }
 
-async function runTerms(
-  input: Omit<TermInput, "ownEpoch">,
-  totals: Totals,
-  stopSignal: AbortSignal,
-): Promise<EndReason> {
+async function runTerms(input: Omit<TermInput, "run">, totals: Totals, stopSignal: AbortSignal): Promise<EndReason> {
   const { clock, abortSignal, onEvent } = input;
   const memory = newRunMemory(clock.elapsed());
-  let ownEpoch: bigint | undefined;
+  const run = newRunIdentity();
   let failing: { sinceMs: number; attempt: number; afterBatches: number } | undefined;
   totals.begin();
   for (;;) {
     if (stopSignal.aborted) return "stopped";
     try {
-      await using term = await openTerm({ ...input, ownEpoch });
-      ownEpoch = term.journal.epoch;
-      const { lineageId, nextBatchId, inHand } = term.journal.state;
-      onEvent({ type: "started", lineageId, epoch: ownEpoch, isNew: nextBatchId === 0 && inHand === undefined });
+      await using term = await openTerm({ ...input, run });
+      const { epoch, state } = term.journal;
+      const { lineageId, nextBatchId, inHand } = state;
+      onEvent({ type: "started", lineageId, epoch, isNew: nextBatchId === 0 && inHand === undefined });
       return await runTerm(term, memory, stopSignal);
     } catch (error) {
       abortSignal.throwIfAborted();

@@ -17,7 +17,7 @@ const positions = [
 ];
 const record = { topic: "a", partition: 0, offset: 3n, phase: "pipeline", error: "no" } as const;
 const bodies: EntryBody[] = [
-  { kind: "begin", purpose: "run", host: "h", pid: 12 },
+  { kind: "begin", purpose: "run", runId: "0123456789abcdef", host: "h", pid: 12 },
   { kind: "plan", plan },
   { kind: "poison", batchId: 7, planHash: plan.hash, records: [record] },
   {

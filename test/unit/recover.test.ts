@@ -7,7 +7,13 @@ import { makePlan, type Plan } from "../../runtime/plan/plan.ts";
 
 const LINEAGE = "00112233445566778899aabbccddeeff";
 const counts = { records: 1, rows: 1, tombstones: 0, poison: 0, alreadyWritten: false, durationMs: 1 };
-const begin = (purpose: "run" | "copy" = "run"): EntryBody => ({ kind: "begin", purpose, host: "h", pid: 1 });
+const begin = (purpose: "run" | "copy" = "run"): EntryBody => ({
+  kind: "begin",
+  purpose,
+  runId: "0123456789abcdef",
+  host: "h",
+  pid: 1,
+});
 const planOf = (batchId: number, from: number, until: number): Plan =>
   makePlan(LINEAGE, batchId, [{ topic: "t", partition: 0, fromOffset: BigInt(from), untilOffset: BigInt(until) }]);
 const planned = (plan: Plan): EntryBody => ({ kind: "plan", plan });

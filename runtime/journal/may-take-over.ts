@@ -1,0 +1,74 @@
+// Decides whether a log, as it was read, may be taken over: not by a run that another run has replaced since, not where
+// the job has moved away or has not arrived, and, for a copy, only where no checkpoint in use would be overwritten. Pure;
+// the take-over itself fails when the log has changed since it was read.
+import { randomBytes } from "node:crypto";
+import { CheckpointCorruptError, ConfigError, FencedError } from "../errors.ts";
+import type { BeginEntry } from "./entry.ts";
+import type { JobState } from "./recover.ts";
+
+/** By what a run knows its own terms in the log from another run's: its host and pid say it only to people. */
+export interface RunIdentity {
+  /** Random; 16 hex digits. */
+  readonly id: string;
+  /** The newest epoch that this run has begun, or may have begun: the reply may have been lost. */
+  newestEpoch: bigint | undefined;
+}
+
+/** The identity of a run that has begun nothing yet. */
+export function newRunIdentity(): RunIdentity {
+  return { id: randomBytes(8).toString("hex"), newestEpoch: undefined };
+}
+
+/** Whether the newest epoch in the log was begun by this run. */
+export function isOwn({ writer }: JobState, { id }: RunIdentity): boolean {
+  return writer?.runId === id;
+}
+
+/**
+ * @throws FencedError another run has taken over since this run's last term
+ * @throws CheckpointCorruptError the log that this run wrote has vanished, or tells no position
+ * @throws ConfigError the checkpoint has moved elsewhere, or is a copy that was broken off
+ */
+export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): void {
+  if (run.newestEpoch !== undefined) {
+    if (seen === undefined) throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
+    const isNewer = seen.epoch !== undefined && seen.epoch >= run.newestEpoch;
+    if (isNewer && !isOwn(seen, run)) throw fencedBy(seen);
+  }
+  if (seen === undefined) return;
+  if (seen.movedTo !== undefined) {
+    throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {
+      hint: `set the job's checkpoint to ${seen.movedTo}`,
+    });
+  }
+  if (seen.isPartialCopy) {
+    throw new ConfigError(`the checkpoint of "${seen.jobName}" here is a copy that was broken off`, {
+      hint: "type the same runtime checkpoint copy again",
+    });
+  }
+}
+
+/**
+ * Whether a copy of `lineageId` may begin here.
+ * @param there what the place holds now
+ * @throws ConfigError there is a checkpoint in use
+ */
+export function checkMayArrive(there: JobState | undefined, lineageId: string, url: string): void {
+  if (there === undefined || there.movedTo !== undefined) return;
+  if (there.isPartialCopy && there.lineageId === lineageId) return;
+  throw new ConfigError(`${url} already has a checkpoint of "${there.jobName}"`, {
+    hint: "choose another place; a checkpoint that is in use is never overwritten",
+  });
+}
+
+/** The error of a run that is told by the log that a newer one has begun. */
+export function fencedBy({ writer, epoch, jobName }: JobState): FencedError {
+  const by = writer === undefined ? "" : `, ${whoIs(writer)}`;
+  return new FencedError(`another run of "${jobName}" has taken over (epoch ${epoch}${by})`, {
+    hint: "only one run of a job may go on; this one stops without writing more",
+  });
+}
+
+function whoIs({ host, pid }: BeginEntry): string {
+  return `${host} pid ${pid}`;
+}
