@@ -1,5 +1,5 @@
-// Prints each row as one JSON line on stdout, a batch at a time, when the batch commits. At-least-once: what was printed cannot
-// be found again. Bigints are printed as strings. A batch's text is held in memory until its commit.
+// Prints each row as one JSON line on stdout, a batch at a time, when the batch commits. At-least-once: what was
+// printed cannot be found again. Bigints are printed as strings. A batch's text is held in memory until its commit.
 import {
   type BatchWrite,
   ConfigError,

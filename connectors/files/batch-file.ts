@@ -1,5 +1,5 @@
-// The names of batch files: `<batchId>-<first 8 of the lineage>-<hash of the plan>.<format>`, so that the name of a file alone
-// says which batch it is, and sorting by name is sorting by batch.
+// The names of batch files: `<batchId>-<first 8 of the lineage>-<hash of the plan>.<format>`, so that the name of a
+// file alone says which batch it is, and sorting by name is sorting by batch.
 import { type Batch, ConfigError } from "../../runtime/index.ts";
 
 const BATCH_FILE = /^(\d{9,15})-([0-9A-Za-z]{8})-([0-9A-Za-z]+)\.(?:ndjson|csv)$/;
@@ -22,6 +22,7 @@ export function shortLineage(lineageId: string): string {
   return short;
 }
 
+/** The name of a batch's file. */
 export function batchFileName({ batchId, lineageId, planHash }: Batch, extension: string): string {
   return `${String(batchId).padStart(9, "0")}-${shortLineage(lineageId)}-${planHash}.${extension}`;
 }

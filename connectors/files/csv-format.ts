@@ -1,6 +1,6 @@
-// CSV as RFC 4180 has it: a header line, CRLF line ends, quotes where they are needed. The columns are given, or those of the
-// first row; all rows of a batch must have the same. null and undefined are empty fields, an empty string is `""`, dates are
-// ISO 8601, objects are JSON.
+// CSV as RFC 4180 has it: a header line, CRLF line ends, quotes where they are needed. The columns are given, or those
+// of the first row; all rows of a batch must have the same. null and undefined are empty fields, an empty string is
+// `""`, dates are ISO 8601, objects are JSON.
 import { ConfigError, type EncodedRows, type RowEncoder } from "../../runtime/index.ts";
 import type { FileFormat, FileLayout } from "./file-format.ts";
 import { RowText } from "./row-text.ts";

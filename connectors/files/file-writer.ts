@@ -1,5 +1,6 @@
-// The open file sink. A batch is written to the staging folder and becomes visible by one rename: sync the file, rename it, sync
-// the folder, in this order. A writer that was shut out finds its paths gone, and nothing of it ever becomes visible.
+// The open file sink. A batch is written to the staging folder and becomes visible by one rename: sync the file, rename
+// it, sync the folder, in this order. A writer that was shut out finds its paths gone, and nothing of it ever becomes
+// visible.
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -28,6 +29,7 @@ export interface OpenOutput {
   readonly written: Map<number, string>;
 }
 
+/** The open sink; at most one batch at a time. */
 export class FileWriter implements SinkWriter {
   private readonly output: OpenOutput;
 
@@ -42,7 +44,8 @@ export class FileWriter implements SinkWriter {
     if (planHash === undefined) return new FileBatchWrite(this.output, batch);
     if (planHash === batch.planHash) return "already-written";
     throw new CheckpointCorruptError(
-      `${dir} already holds batch ${batch.batchId} of this checkpoint, written from other ranges (plan ${planHash}, not ${batch.planHash})`,
+      `${dir} already holds batch ${batch.batchId} of this checkpoint, written from other ranges ` +
+        `(plan ${planHash}, not ${batch.planHash})`,
       { hint: "was an old copy of the checkpoint put back? use the newest, or another folder for the output" },
     );
   }
@@ -116,7 +119,9 @@ class FileBatchWrite implements BatchWrite {
   }
 }
 
-/** What stays in a staging folder is removed by the next opening: failing here must not hide the error that led here. */
+/**
+ * What stays in a staging folder is removed by the next opening: failing here must not hide the error that led here.
+ */
 async function removeIfPossible(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }

@@ -1,5 +1,6 @@
-// Reads a file in blocks of whole lines. The next block is read while the last one is being used: where a block's last line
-// ends is known at once, and there the next one begins. Two buffers take turns, so memory is bounded by two blocks.
+// Reads a file in blocks of whole lines. The next block is read while the last one is being used: where a block's last
+// line ends is known at once, and there the next one begins. Two buffers take turns, so memory is bounded by two
+// blocks.
 import type { FileHandle } from "node:fs/promises";
 import { lineTooLong } from "./line-index.ts";
 import { readBytes } from "./read-bytes.ts";
@@ -7,7 +8,10 @@ import { readBytes } from "./read-bytes.ts";
 const NEWLINE = 0x0a;
 const BLOCK_BYTES = 256 * 1024;
 
-/** Whole lines: the first `length` bytes of `buffer`, the last of which is a newline. Valid until the next block is asked for. */
+/**
+ * Whole lines: the first `length` bytes of `buffer`, the last of which is a newline. Valid until the next block is
+ * asked for.
+ */
 export interface LineBlock {
   readonly buffer: Buffer;
   readonly length: number;

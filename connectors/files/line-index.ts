@@ -1,5 +1,6 @@
-// The sparse index of one file: where about every 64 KiB a line begins. Pure: it is fed the file's bytes once, in order, and
-// answers near which byte a line begins. Its size is bounded: past 65,536 entries, every other one is dropped.
+// The sparse index of one file: where about every 64 KiB a line begins. Pure: it is fed the file's bytes once, in
+// order, and answers near which byte a line begins. Its size is bounded: past 65,536 entries, every other one is
+// dropped.
 import { ConfigError } from "../../runtime/index.ts";
 
 const NEWLINE = 0x0a;
@@ -21,6 +22,7 @@ export interface LineIndexState {
   readonly entryBytes: readonly number[];
 }
 
+/** The lines of a file as far as it was read. */
 export class LineIndex {
   /** Complete lines; a last line without a newline is not there yet. */
   lines = 0;
@@ -46,7 +48,8 @@ export class LineIndex {
   }
 
   /**
-   * Takes the next whole lines: the first `length` bytes of `buffer`, which lie at `endByte` in the file and end with a newline.
+   * Takes the next whole lines: the first `length` bytes of `buffer`, which lie at `endByte` in the file and end with a
+   * newline.
    * @throws ConfigError a line is longer than `maxLineBytes`, its newline included
    */
   extend(buffer: Buffer, length: number, maxLineBytes: number): void {

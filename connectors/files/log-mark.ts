@@ -1,5 +1,5 @@
-// A mark is what a position remembers of its file: `<byte>:<hash of the 1 KiB before it>`. A file that was replaced, shortened
-// or edited gives another one; one that only grew gives the same.
+// A mark is what a position remembers of its file: `<byte>:<hash of the 1 KiB before it>`. A file that was replaced,
+// shortened or edited gives another one; one that only grew gives the same.
 import type { FileHandle } from "node:fs/promises";
 import { hashBefore } from "./read-bytes.ts";
 
@@ -9,7 +9,12 @@ const START_MARK = "0:";
 
 /** The mark of the place where a line begins. */
 export async function makeMark(handle: FileHandle, byte: number): Promise<string> {
-  return byte === 0 ? START_MARK : `${byte}:${await hashBefore(handle, byte)}`;
+  return formatMark(byte, byte === 0 ? "" : await hashBefore(handle, byte));
+}
+
+/** The mark of a place, by the hash of what is before it. */
+export function formatMark(byte: number, hash: string): string {
+  return byte === 0 ? START_MARK : `${byte}:${hash}`;
 }
 
 /** Whether a mark was made before anything was read. */

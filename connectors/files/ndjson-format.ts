@@ -1,5 +1,5 @@
-// NDJSON: one JSON text a line. What JSON leaves out or changes by its own rules (undefined properties, NaN) is left to them; a
-// row that is nothing in JSON, or holds a bigint, is an error.
+// NDJSON: one JSON text a line. What JSON leaves out or changes by its own rules (undefined properties, NaN) is left to
+// them; a row that is nothing in JSON, or holds a bigint, is an error.
 import { type EncodedRows, messageOf, type RowEncoder } from "../../runtime/index.ts";
 import type { FileFormat } from "./file-format.ts";
 import { RowText } from "./row-text.ts";

@@ -1,5 +1,5 @@
-// What is in a sink's folder when it is opened: it is made if need be, and listed once. Files of this lineage say which batches
-// are there; files of the job's earlier lineages stay, and the operator is told.
+// What is in a sink's folder when it is opened: it is made if need be, and listed once. Files of this lineage say which
+// batches are there; files of the job's earlier lineages stay, and the operator is told.
 import { appendFile, mkdir, open, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { SinkContext } from "../../runtime/index.ts";
@@ -16,7 +16,9 @@ export async function makeFolder(dir: string): Promise<void> {
   }
 }
 
-/** The batches of this lineage that are there: the hash of the plan, by batchId. Warns of what earlier lineages left. */
+/**
+ * The batches of this lineage that are there: the hash of the plan, by batchId. Warns of what earlier lineages left.
+ */
 export async function findWritten(dir: string, context: SinkContext): Promise<Map<number, string>> {
   const mine = shortLineage(context.lineageId);
   const earlier = await earlierLineages(dir, context.jobName, mine);

@@ -1,10 +1,11 @@
-// One partition: a file that grows at its end. Knows how many complete lines there are and where each begins, and notices when
-// the file is no longer the one it knew: then it counts anew. Looking again at a file that did not change is one stat.
+// One partition: a file that grows at its end. Knows how many complete lines there are and where each begins, and
+// notices when the file is no longer the one it knew: then it counts anew. Looking again at a file that did not change
+// is one stat.
 import type { Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { type LineBlock, readLineBlocks } from "./line-blocks.ts";
 import { LineIndex, type LineStart } from "./line-index.ts";
-import { makeMark } from "./log-mark.ts";
+import { formatMark, makeMark } from "./log-mark.ts";
 import { type Fingerprint, loadIndex, saveIndex, stillFits, takeFingerprint } from "./saved-index.ts";
 
 const NEWLINE = 0x0a;
@@ -19,6 +20,7 @@ export interface PartitionFileOptions {
   readonly maxLineBytes: number;
 }
 
+/** A partition's file, whether it is there or not. */
 export class PartitionFile {
   readonly path: string;
   private readonly options: PartitionFileOptions;
@@ -60,7 +62,9 @@ export class PartitionFile {
     return open(this.path, "r");
   }
 
-  /** Finds the byte at which line `line` begins (0 to `lines`, both inclusive), reading at most one step of the index. */
+  /**
+   * Finds the byte at which line `line` begins (0 to `lines`, both inclusive), reading at most one step of the index.
+   */
   async locate(handle: FileHandle, line: number, signal: AbortSignal): Promise<number> {
     if (this.lastEnd.line === line) return this.lastEnd.byte;
     const known = this.lineIndex.startAtOrBefore(line);
@@ -76,9 +80,14 @@ export class PartitionFile {
     throw new Error(`line ${line} of ${this.path} is not where the index says`);
   }
 
-  /** The mark of line `line`; the last one made is remembered, for partitions that stand still. */
-  async mark(handle: FileHandle, line: number, signal: AbortSignal): Promise<string> {
+  /** The mark of line `line`; free of I/O at the end of the file and where it was asked for last, as it mostly is. */
+  async mark(line: number, signal: AbortSignal): Promise<string> {
     if (this.lastMark?.line === line) return this.lastMark.mark;
+    const { index, fingerprint } = this;
+    if (fingerprint !== undefined && index?.lines === line && index.endByte === fingerprint.endByte) {
+      return formatMark(fingerprint.endByte, fingerprint.tail);
+    }
+    await using handle = await this.open();
     const mark = await makeMark(handle, await this.locate(handle, line, signal));
     this.lastMark = { line, mark };
     return mark;
@@ -138,7 +147,7 @@ export class PartitionFile {
       await this.save();
     }
     if (this.fingerprint?.endByte === index.endByte) return;
-    this.fingerprint = await takeFingerprint(handle, index.endByte);
+    this.fingerprint = await takeFingerprint(handle, index.endByte, this.fingerprint);
   }
 }
 

@@ -1,4 +1,5 @@
-// The folder of a topic: which of its files are partitions (`0.ndjson`, `1.ndjson` and so on, nothing else), each known once.
+// The folder of a topic: which of its files are partitions (`0.ndjson`, `1.ndjson` and so on, nothing else), each known
+// once.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { asTransient, hasErrno } from "./errno.ts";
@@ -13,6 +14,7 @@ export interface FoundPartition {
   readonly file: PartitionFile;
 }
 
+/** A topic's folder; it must be there. */
 export class PartitionFolder {
   private readonly dir: string;
   private readonly maxLineBytes: number;

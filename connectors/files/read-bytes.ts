@@ -1,4 +1,5 @@
-// Reading pieces of an open file: fills what it is given, however many calls that takes, and ends only at the file's end.
+// Reading pieces of an open file: fills what it is given, however many calls that takes, and ends only at the file's
+// end.
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 

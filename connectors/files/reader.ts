@@ -1,5 +1,6 @@
-// The open file source. It looks at the folder whenever it is asked for the partitions, and reads lines from where the index
-// says they are. It writes nothing but its own index, and a file that no longer holds a range is data loss, never less data.
+// The open file source. It looks at the folder whenever it is asked for the partitions, and reads lines from where the
+// index says they are. It writes nothing but its own index, and a file that no longer holds a range is data loss, never
+// less data.
 import type { FileHandle } from "node:fs/promises";
 import {
   ConfigError,
@@ -42,6 +43,7 @@ interface OpenedFile extends AsyncDisposable {
   readonly handle: FileHandle;
 }
 
+/** Reads the partitions of one folder. */
 export class FileSourceReader<V> implements SourceReader<SourceRecord<V, null>> {
   private readonly options: FileReaderOptions<V>;
   private readonly folder: PartitionFolder;
@@ -78,11 +80,15 @@ export class FileSourceReader<V> implements SourceReader<SourceRecord<V, null>> 
   async mark(positions: readonly Position[], signal: AbortSignal): Promise<readonly Position[]> {
     const marked: Position[] = [];
     for (const { topic, partition, offset } of positions) {
-      await using opened = await this.open({ topic, partition }, signal);
-      if (opened === undefined || offset > BigInt(opened.file.lines)) {
-        throw this.lost({ topic, partition, fromOffset: 0n, untilOffset: offset }, opened?.file);
+      const file = await this.look({ topic, partition }, signal);
+      if (file === undefined || offset > BigInt(file.lines)) {
+        throw this.lost({ topic, partition, fromOffset: 0n, untilOffset: offset }, file);
       }
-      marked.push({ topic, partition, offset, mark: await opened.file.mark(opened.handle, Number(offset), signal) });
+      try {
+        marked.push({ topic, partition, offset, mark: await file.mark(Number(offset), signal) });
+      } catch (error) {
+        throw asTransient(`cannot read ${file.path}`, error);
+      }
     }
     return marked;
   }
@@ -147,13 +153,25 @@ export class FileSourceReader<V> implements SourceReader<SourceRecord<V, null>> 
     await this.folder.save();
   }
 
-  /** Opens a partition's file and brings its index up to date; undefined when there is no such file. */
-  private async open({ topic, partition }: TopicPartition, signal: AbortSignal): Promise<OpenedFile | undefined> {
+  /** A partition's file with its index brought up to date; undefined when there is no such file. */
+  private async look({ topic, partition }: TopicPartition, signal: AbortSignal): Promise<PartitionFile | undefined> {
     signal.throwIfAborted();
     if (topic !== this.options.topic) return undefined;
     const file = this.folder.file(partition);
     try {
       await file.refresh(signal);
+      return file;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return undefined;
+      throw asTransient(`cannot read ${file.path}`, error);
+    }
+  }
+
+  /** The same, open. */
+  private async open(at: TopicPartition, signal: AbortSignal): Promise<OpenedFile | undefined> {
+    const file = await this.look(at, signal);
+    if (file === undefined) return undefined;
+    try {
       const handle = await file.open();
       return { file, handle, [Symbol.asyncDispose]: () => handle.close() };
     } catch (error) {
@@ -189,7 +207,7 @@ export class FileSourceReader<V> implements SourceReader<SourceRecord<V, null>> 
 
   private lost(range: OffsetRange, file: PartitionFile | undefined): DataLossError {
     return new DataLossError(this.whyLost(range, file), [range], {
-      hint: "put the file back as it was; or set failOnDataLoss: false to go on without; or move the job: runtime reset",
+      hint: "put the file back as it was, set failOnDataLoss: false to go on without it, or move the job (reset)",
     });
   }
 

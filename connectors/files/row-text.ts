@@ -1,8 +1,10 @@
-// Gathers the text of encoded rows and hands it out as bytes. Text is turned into bytes every MiB, so that no string grows
-// towards the engine's limit, and each hand-out has memory of its own, so that it can be transferred between threads.
+// Gathers the text of encoded rows and hands it out as bytes. Text is turned into bytes every MiB, so that no string
+// grows towards the engine's limit, and each hand-out has memory of its own, so that it can be transferred between
+// threads.
 const FLUSH_CHARACTERS = 1024 * 1024;
 const encoder = new TextEncoder();
 
+/** Rows as text on their way to becoming bytes. */
 export class RowText {
   private rowCount = 0;
   private text = "";

@@ -1,6 +1,6 @@
-// Keeps the index of a file beside it, in `.tidemark-index`, so that the next run need not count its lines again. A saved
-// index is a hint from an untrusted place: it counts only if its shape is right and it fits the file as it is now. Failing to
-// save or load costs time, never correctness.
+// Keeps the index of a file beside it, in `.tidemark-index`, so that the next run need not count its lines again. A
+// saved index is a hint from an untrusted place: it counts only if its shape is right and it fits the file as it is
+// now. Failing to save or load costs time, never correctness.
 import { type FileHandle, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LineIndex, type LineIndexState } from "./line-index.ts";
@@ -19,9 +19,17 @@ export interface Fingerprint {
   readonly tail: string;
 }
 
-/** Takes the fingerprint of the first `endByte` bytes of a file. */
-export async function takeFingerprint(handle: FileHandle, endByte: number): Promise<Fingerprint> {
-  const head = await hashBetween(handle, 0, Math.min(HEAD_BYTES, endByte));
+/**
+ * Takes the fingerprint of the first `endByte` bytes of a file.
+ * @param earlier one of the same file, known to fit: spares reading the head again
+ */
+export async function takeFingerprint(
+  handle: FileHandle,
+  endByte: number,
+  earlier?: Fingerprint,
+): Promise<Fingerprint> {
+  const knowsHead = earlier !== undefined && earlier.endByte >= HEAD_BYTES;
+  const head = knowsHead ? earlier.head : await hashBetween(handle, 0, Math.min(HEAD_BYTES, endByte));
   return { endByte, head, tail: await hashBefore(handle, endByte) };
 }
 

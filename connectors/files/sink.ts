@@ -1,5 +1,6 @@
-// The file sink's definition: a folder to which each batch adds one file. Exactly-once: a batch's file appears by one rename, and
-// its name says which batch it is, so that a batch that ran again is found. Names that begin with `_` or `.` are not data.
+// The file sink's definition: a folder to which each batch adds one file. Exactly-once: a batch's file appears by one
+// rename, and its name says which batch it is, so that a batch that ran again is found. Names that begin with `_` or
+// `.` are not data.
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, type Sink, type SinkContext, type SinkWriter } from "../../runtime/index.ts";
@@ -21,12 +22,16 @@ export interface NdjsonSinkOptions {
 export interface CsvSinkOptions<C extends string> {
   readonly dir: string;
   readonly format: "csv";
-  /** In order; a row may lack some (an empty field) and have no others. Default: the properties of each batch's first row. */
+  /**
+   * In order; a row may lack some (an empty field) and have no others. Default: the properties of each batch's first
+   * row.
+   */
   readonly columns?: readonly C[];
 }
 
 /**
- * Writes each batch's rows, in partition order, as one file of a folder; a batch without rows leaves none. Exactly-once.
+ * Writes each batch's rows, in partition order, as one file of a folder; a batch without rows leaves none.
+ * Exactly-once.
  * @throws ConfigError an option is wrong
  */
 export function fileSink(options: NdjsonSinkOptions): Sink<unknown>;

@@ -1,5 +1,5 @@
-// The file source's definition: a folder as a topic, one NDJSON file a partition, line numbers as offsets. Checks its options;
-// everything else happens in the reader.
+// The file source's definition: a folder as a topic, one NDJSON file a partition, line numbers as offsets. Checks its
+// options; everything else happens in the reader.
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import {
@@ -24,9 +24,15 @@ export interface FileSourceOptions<V> {
   readonly topic?: string;
   /** How a line becomes a value; default `bytes()`. */
   readonly value?: Deserializer<V>;
-  /** true: blank lines and lines that are `null` become records with value null; default false, they are skipped and counted. */
+  /**
+   * true: blank lines and lines that are `null` become records with value null; default false, they are skipped and
+   * counted.
+   */
   readonly tombstones?: boolean;
-  /** A value's time, ms since the Unix epoch, which must not decrease along a file; without it records have timestamp −1. */
+  /**
+   * A value's time, ms since the Unix epoch, which must not decrease along a file; without it records have timestamp
+   * −1.
+   */
   readonly timestamp?: (value: V) => number;
   /** Default "earliest". */
   readonly startingOffsets?: OffsetSpec;
@@ -38,8 +44,8 @@ export interface FileSourceOptions<V> {
 }
 
 /**
- * Reads a folder of NDJSON files, one partition a file, offset = line number from 0. Files may grow and appear while the job
- * runs; a last line without a newline is not there yet.
+ * Reads a folder of NDJSON files, one partition a file, offset = line number from 0. Files may grow and appear while
+ * the job runs; a last line without a newline is not there yet.
  * @throws ConfigError an option is wrong
  */
 export function fileSource<V = Uint8Array>(
@@ -81,7 +87,7 @@ async function existingFolder(given: string, { baseDir }: OpenContext): Promise<
   const found = await stat(dir).catch(() => undefined);
   if (found?.isDirectory()) return dir;
   throw new ConfigError(`fileSource: ${dir} ${found === undefined ? "does not exist" : "is not a folder"}`, {
-    hint: `make it (mkdir -p '${dir}') and put 0.ndjson there, or correct dir: relative ones begin at the folder of job.ts`,
+    hint: `make it (mkdir -p '${dir}') and put 0.ndjson there; a relative dir begins at the folder of job.ts`,
   });
 }
 

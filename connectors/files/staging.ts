@@ -1,6 +1,7 @@
-// The folder in which a writer prepares its files, and by which older writers of the same job are shut out: opening makes a new
-// folder and then moves every other one of the job into it. What an older writer does afterwards goes through a path that is no
-// longer there: it can neither create a file nor rename one to its final name. Of two that open at once, one moves the other.
+// The folder in which a writer prepares its files, and by which older writers of the same job are shut out: opening
+// makes a new folder and then moves every other one of the job into it. What an older writer does afterwards goes
+// through a path that is no longer there: it can neither create a file nor rename one to its final name. Of two that
+// open at once, one moves the other.
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +10,9 @@ import { shortLineage } from "./batch-file.ts";
 import { hasErrno } from "./errno.ts";
 
 const JOB_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-/** What follows `_staging-<job>-`. No part has a dash, so that job "a" never takes a folder of job "a-b" for its own. */
+/**
+ * What follows `_staging-<job>-`. No part has a dash, so that job "a" never takes a folder of job "a-b" for its own.
+ */
 const SUFFIX = /^([0-9A-Za-z]{8})-(\d+)-([0-9a-f]{16})$/;
 
 interface StagingName {
@@ -52,7 +55,8 @@ export async function takeStaging(dir: string, { jobName, lineageId, epoch }: Si
   } catch (cause) {
     throw shutOut(dir, jobName, cause);
   }
-  // What cannot be removed now, because its writer is still adding to it, is in nobody's way and goes when this one closes.
+  // What cannot be removed now, because its writer is still adding to it, is in nobody's way and goes when this one
+  // closes.
   for (const other of others)
     await rm(join(mine, other.token), { recursive: true, force: true }).catch(() => undefined);
   return mine;
@@ -69,8 +73,8 @@ async function moveInto(mine: string, other: string, token: string): Promise<voi
   try {
     await rename(other, join(mine, token));
   } catch (error) {
-    // Either the other writer has gone, or this one was moved away itself (EINVAL: into the other one, at this very moment),
-    // which is found out next.
+    // Either the other writer has gone, or this one was moved away itself (EINVAL: into the other one, at this very
+    // moment), which is found out next.
     if (!hasErrno(error, "ENOENT", "EINVAL")) throw error;
   }
 }

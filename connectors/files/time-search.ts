@@ -1,10 +1,13 @@
-// Finds the first line of a file at or after a time, taking times not to decrease: a binary search over the index's line
-// starts, then line by line. Lines that have no time (without a value, or no value that can be read) are passed over.
+// Finds the first line of a file at or after a time, taking times not to decrease: a binary search over the index's
+// line starts, then line by line. Lines that have no time (without a value, or no value that can be read) are passed
+// over.
 import type { FileHandle } from "node:fs/promises";
 import { lineValues } from "./line-values.ts";
 import type { PartitionFile } from "./partition-file.ts";
 
-/** The time of a value, ms since the Unix epoch; undefined when it has none. Bytes: `start` inclusive, `end` exclusive. */
+/**
+ * The time of a value, ms since the Unix epoch; undefined when it has none. Bytes: `start` inclusive, `end` exclusive.
+ */
 export type TimeOf = (buffer: Buffer, start: number, end: number) => Promise<number | undefined>;
 
 /** The number of the first line at or after `timestampMs`; the number of lines when there is none. */

@@ -1,5 +1,5 @@
-// A sink in this process's memory: exactly-once as long as the process lives, and fenced like the others, so that the runtime's
-// own tests can rely on it. The state belongs to the sink, so that rows outlast the job that wrote them.
+// A sink in this process's memory: exactly-once as long as the process lives, and fenced like the others, so that the
+// runtime's own tests can rely on it. The state belongs to the sink, so that rows outlast the job that wrote them.
 import {
   type Batch,
   type BatchWrite,

@@ -1,5 +1,5 @@
-// A log in this process's memory: one list a partition, offset = place in the list. It grows by `append` and is gone with the
-// process, so it marks no positions; values are handed out as they are, not copied.
+// A log in this process's memory: one list a partition, offset = place in the list. It grows by `append` and is gone
+// with the process, so it marks no positions; values are handed out as they are, not copied.
 import {
   ConfigError,
   DataLossError,
@@ -27,7 +27,10 @@ export interface MemorySourceOptions<V> {
   readonly topic?: string;
   /** true: records without a value are handed out with value null; default false, they are skipped and counted. */
   readonly tombstones?: boolean;
-  /** A value's time, ms since the Unix epoch, which must not decrease along a partition; without it records have timestamp −1. */
+  /**
+   * A value's time, ms since the Unix epoch, which must not decrease along a partition; without it records have
+   * timestamp −1.
+   */
   readonly timestamp?: (value: V) => number;
   /** Default "earliest". */
   readonly startingOffsets?: OffsetSpec;
@@ -130,7 +133,7 @@ class MemoryReader<V> implements SourceReader<MemoryRecord<V>> {
     if (BigInt(next) >= untilOffset) return;
     const lost = { topic, partition, fromOffset: BigInt(next), untilOffset };
     throw new DataLossError("a memory source has no such records", [lost], {
-      hint: "what was in memory is gone with its process: keep its checkpoint in memory too (checkpoint: memoryStore())",
+      hint: "what was in memory is gone with its process: keep its checkpoint there too (checkpoint: memoryStore())",
     });
   }
 

@@ -1,6 +1,6 @@
-// Records made by the clock alone. They are numbered through, in turn over the partitions, from the Unix epoch on: record
-// offset × partitions + partition falls due that many × 1000 ÷ rate ms after it. So every record is a function of its offset, and a
-// restart or a replay gives the same ones. The clock decides only where the log ends.
+// Records made by the clock alone. They are numbered through, in turn over the partitions, from the Unix epoch on:
+// record offset × partitions + partition falls due that many × 1000 ÷ rate ms after it. So every record is a function
+// of its offset, and a restart or a replay gives the same ones. The clock decides only where the log ends.
 import {
   ConfigError,
   DataLossError,

@@ -1,4 +1,5 @@
-// Random numbers that can be had again: every random test says its seed when it fails, and TEST_SEED runs it with that one.
+// Random numbers that can be had again: every random test says its seed when it fails, and TEST_SEED runs it with that
+// one.
 
 /** A seed, printed by the caller when its test fails, and the numbers in [0, 1) that follow from it. */
 export function seedOf(name: string): { readonly seed: string; readonly random: () => number } {

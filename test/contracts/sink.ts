@@ -1,5 +1,5 @@
-// What every sink must do, as tests. A harness makes an empty place to write to and reads it back by other means than the sink;
-// all else goes through the Sink interface. What only exactly-once sinks can do is asked of those alone.
+// What every sink must do, as tests. A harness makes an empty place to write to and reads it back by other means than
+// the sink; all else goes through the Sink interface. What only exactly-once sinks can do is asked of those alone.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type Batch,
@@ -23,7 +23,9 @@ export interface SinkUnderTest extends AsyncDisposable {
   readonly sink: Sink<SuiteRow>;
   /** The rows that a reader of the system sees now, batch after batch, in the order they were written. */
   readAll(): Promise<readonly SuiteRow[]>;
-  /** What is left of batches that were begun and given up, in a few words each; undefined where there is no way to know. */
+  /**
+   * What is left of batches that were begun and given up, in a few words each; undefined where there is no way to know.
+   */
   leftovers?(): Promise<readonly string[]>;
 }
 

@@ -1,5 +1,5 @@
-// What every source must do, as tests. A harness makes a log with given texts in it; all else goes through the Source interface.
-// Offsets are taken to be dense from 0 here: the harness writes plainly, one record after the other.
+// What every source must do, as tests. A harness makes a log with given texts in it; all else goes through the Source
+// interface. Offsets are taken to be dense from 0 here: the harness writes plainly, one record after the other.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   DataLossError,

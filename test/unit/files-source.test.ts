@@ -1,5 +1,5 @@
-// What the file source does beyond the contract suite: lines as they are found in real files, files that grow and change, and
-// the index that spares reading what lies before a range.
+// What the file source does beyond the contract suite: lines as they are found in real files, files that grow and
+// change, and the index that spares reading what lies before a range.
 import { appendFile, chmod, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
