@@ -108,6 +108,15 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof TidemarkError && error.retryable;
 }
 
+/**
+ * The error that came first: when closing what was open fails as well, JavaScript wraps both in a SuppressedError
+ * (https://tc39.es/proposal-explicit-resource-management), which says nothing about what to do.
+ */
+export function originalError(error: unknown): unknown {
+  const isWrapped = error instanceof Error && error.name === "SuppressedError" && "suppressed" in error;
+  return isWrapped ? originalError(error.suppressed) : error;
+}
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -6,7 +6,7 @@ import type { NormalizedJob } from "../contract/job.ts";
 import { formatRange, type OffsetRange, partitionKey } from "../contract/positions.ts";
 import type { Batch, RowEncoder, SinkWriter } from "../contract/sink.ts";
 import type { LostRange, SourceReader } from "../contract/source.ts";
-import { DataLossError, PipelineError, PoisonRecordError } from "../errors.ts";
+import { DataLossError, originalError, PipelineError, PoisonRecordError } from "../errors.ts";
 import type { BatchCounts } from "../journal/entry.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { countOffsets, type PoisonRecord } from "../plan/plan.ts";
@@ -50,21 +50,32 @@ export interface BatchOutcome {
 export async function runBatch(input: BatchInput): Promise<BatchOutcome> {
   let { inHand, lost } = input;
   for (let round = 0; ; round++) {
+    const attempt = { ...input, inHand, lost };
     try {
-      const attempt = { ...input, inHand, lost };
-      return await withAttempt(input.signal, (signal) => runAttempt({ ...attempt, signal }));
+      const outcome = await attemptOrPoison(attempt, round < MAX_POISON_ROUNDS);
+      if (!("poison" in outcome)) return outcome;
+      await input.recordPoison(outcome.poison);
+      inHand = { ...inHand, poison: [...inHand.poison, ...outcome.poison] };
     } catch (error) {
-      if (error instanceof DataLossError && !input.job.source.failOnDataLoss && error.lost.length > 0) {
-        lost = [...lost, ...error.lost.map((part) => ({ ...part, reason: error.message }))];
-        continue;
-      }
-      const isPoison =
-        error instanceof PoisonRecordError || (error instanceof PipelineError && error.code === "PIPELINE");
-      if (!isPoison || input.job.onPoisonRecord === "fail" || round === MAX_POISON_ROUNDS) throw error;
-      const found = await decidePoison({ ...input, inHand, lost }, error);
-      await input.recordPoison(found);
-      inHand = { ...inHand, poison: [...inHand.poison, ...found] };
+      if (!(error instanceof DataLossError) || input.job.source.failOnDataLoss || error.lost.length === 0) throw error;
+      lost = [...lost, ...error.lost.map((part) => ({ ...part, reason: error.message }))];
     }
+  }
+}
+
+/** The outcome of one attempt, or the poison records that it failed on. */
+async function attemptOrPoison(
+  input: BatchInput,
+  mayDecide: boolean,
+): Promise<BatchOutcome | { readonly poison: readonly PoisonRecord[] }> {
+  try {
+    return await withAttempt(input.signal, (signal) => runAttempt({ ...input, signal }));
+  } catch (failure) {
+    const error = originalError(failure);
+    const isPoison =
+      error instanceof PoisonRecordError || (error instanceof PipelineError && error.code === "PIPELINE");
+    if (!isPoison || input.job.onPoisonRecord === "fail" || !mayDecide) throw error;
+    return { poison: await decidePoison(input, error) };
   }
 }
 
