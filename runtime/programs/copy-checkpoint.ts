@@ -12,7 +12,7 @@ import type { EntryBody } from "../journal/entry.ts";
 import { Journal, readEntries, readState } from "../journal/journal.ts";
 import { checkMayArrive, newRunIdentity } from "../journal/may-take-over.ts";
 import type { JobState } from "../journal/recover.ts";
-import { openStore } from "../open-store.ts";
+import { withStore } from "./program.ts";
 
 export interface CopyOptions {
   readonly jobName: string;
@@ -42,17 +42,9 @@ export async function copyCheckpoint(options: CopyOptions): Promise<CopyResult> 
   const { baseDir = ".", clock = systemClock } = options;
   const signal = options.signal ?? new AbortController().signal;
   const jobName = checkedName(options.jobName);
-  const from = await openStore(options.from, { baseDir });
-  try {
-    const to = await openStore(options.to, { baseDir });
-    try {
-      return await move({ jobName, from, to, clock, signal });
-    } finally {
-      if (typeof options.to === "string") await to[Symbol.asyncDispose]();
-    }
-  } finally {
-    if (typeof options.from === "string") await from[Symbol.asyncDispose]();
-  }
+  return withStore(options.from, baseDir, (from) =>
+    withStore(options.to, baseDir, (to) => move({ jobName, from, to, clock, signal })),
+  );
 }
 
 interface Move {

@@ -5,7 +5,7 @@ import type { Job, NormalizedJob } from "../contract/job.ts";
 import type { OpenContext } from "../contract/source.ts";
 import type { CheckpointStore } from "../contract/store.ts";
 import { isJob } from "../define-job.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, originalError } from "../errors.ts";
 import { openStore } from "../open-store.ts";
 
 /** Options of every program. */
@@ -34,7 +34,25 @@ export interface ProgramContext {
   readonly openContext: OpenContext;
 }
 
-/** Fills in defaults and opens the store; a store object that the caller gave stays the caller's to close. */
+/**
+ * Opens a store by its URL and closes it when the work is done; a store object stays the caller's to close. When the work
+ * fails and closing fails as well, the work's error is the one that is told.
+ */
+export async function withStore<T>(
+  checkpoint: string | CheckpointStore,
+  baseDir: string,
+  work: (store: CheckpointStore) => Promise<T>,
+): Promise<T> {
+  try {
+    const store = await openStore(checkpoint, { baseDir });
+    await using _own = typeof checkpoint === "string" ? store : undefined;
+    return await work(store);
+  } catch (error) {
+    throw originalError(error);
+  }
+}
+
+/** Fills in defaults and opens the store. */
 export async function withProgram<T>(
   job: Job,
   options: ProgramOptions,
@@ -44,17 +62,14 @@ export async function withProgram<T>(
   const { definition } = job;
   const checkpoint = options.checkpoint ?? definition.checkpoint;
   const baseDir = resolve(options.baseDir ?? ".");
-  const store = await openStore(checkpoint, { baseDir });
-  try {
-    return await work({
+  return withStore(checkpoint, baseDir, (store) =>
+    work({
       job: definition,
       store,
       baseDir,
       signal: options.signal ?? new AbortController().signal,
       clock: options.clock ?? systemClock,
       openContext: { jobName: definition.name, baseDir, warn: options.onWarning ?? (() => {}) },
-    });
-  } finally {
-    if (typeof checkpoint === "string") await store[Symbol.asyncDispose]();
-  }
+    }),
+  );
 }

@@ -6,7 +6,7 @@ import { checkTrigger } from "../define-job.ts";
 import { waitForOtherRun } from "../engine/heartbeat.ts";
 import { newRunMemory, runTerm } from "../engine/scheduler.ts";
 import { openTerm, type TermInput } from "../engine/term.ts";
-import { isRetryable } from "../errors.ts";
+import { isRetryable, originalError } from "../errors.ts";
 import type { EndReason, JobEvent, JobListener } from "../events.ts";
 import { newRunIdentity } from "../journal/may-take-over.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
@@ -94,8 +94,9 @@ async function runTerms(input: Omit<TermInput, "run">, totals: Totals, stopSigna
       const { lineageId, nextBatchId, inHand } = state;
       onEvent({ type: "started", lineageId, epoch, isNew: nextBatchId === 0 && inHand === undefined });
       return await runTerm(term, memory, stopSignal);
-    } catch (error) {
+    } catch (failure) {
       abortSignal.throwIfAborted();
+      const error = originalError(failure);
       if (!isRetryable(error)) throw error;
       if (failing === undefined || failing.afterBatches !== totals.batches) {
         failing = { sinceMs: clock.elapsed(), attempt: 0, afterBatches: totals.batches };
