@@ -126,6 +126,7 @@ export class Journal implements AsyncDisposable {
       }
       if (seq === undefined) throw new Error("the store gave a writer without asking for its beginning");
       run.newestEpoch = seq;
+      run.hasBegun = true;
       const state = await readState(store, jobName, signal);
       if (state === undefined || state.epoch !== seq) {
         await writer[Symbol.asyncDispose]();

@@ -10,13 +10,15 @@ import type { JobState } from "./recover.ts";
 export interface RunIdentity {
   /** Random; 16 hex digits. */
   readonly id: string;
+  /** Whether the log is known to hold a term of this run. */
+  hasBegun: boolean;
   /** The newest epoch that this run has begun, or may have begun: the reply may have been lost. */
   newestEpoch: bigint | undefined;
 }
 
 /** The identity of a run that has begun nothing yet. */
 export function newRunIdentity(): RunIdentity {
-  return { id: randomBytes(8).toString("hex"), newestEpoch: undefined };
+  return { id: randomBytes(8).toString("hex"), hasBegun: false, newestEpoch: undefined };
 }
 
 /** Whether the newest epoch in the log was begun by this run. */
@@ -30,12 +32,12 @@ export function isOwn({ writer }: JobState, { id }: RunIdentity): boolean {
  * @throws ConfigError the checkpoint has moved elsewhere, or is a copy that was broken off
  */
 export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): void {
-  if (run.newestEpoch !== undefined) {
-    if (seen === undefined) throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
-    const isNewer = seen.epoch !== undefined && seen.epoch >= run.newestEpoch;
-    if (isNewer && !isOwn(seen, run)) throw fencedBy(seen);
+  if (seen === undefined) {
+    if (!run.hasBegun) return;
+    throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
   }
-  if (seen === undefined) return;
+  const isNewer = run.newestEpoch !== undefined && seen.epoch !== undefined && seen.epoch >= run.newestEpoch;
+  if (isNewer && !isOwn(seen, run)) throw fencedBy(seen);
   if (seen.movedTo !== undefined) {
     throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {
       hint: `set the job's checkpoint to ${seen.movedTo}`,
