@@ -1,4 +1,6 @@
 // What the console, memory and rate connectors do beyond the contract suites.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { consoleSink, type OutputStream } from "../../connectors/console/index.ts";
 import { memorySink, memorySource } from "../../connectors/memory/index.ts";
@@ -83,6 +85,37 @@ describe("consoleSink", () => {
       off: () => undefined,
     };
     await expect(print([1], stream)).rejects.toMatchObject({ code: "OUTPUT_CLOSED", retryable: false });
+  });
+
+  it("outlives a reader of stdout that goes away", async () => {
+    const connector = new URL("../../connectors/console/index.ts", import.meta.url).href;
+    const program = `
+      import { consoleSink } from ${JSON.stringify(connector)};
+      const { signal } = new AbortController();
+      const sink = consoleSink();
+      const writer = await sink.open({}, signal);
+      const printing = async () => {
+        for (;;) {
+          const write = await writer.begin({});
+          const encoder = sink.encoder();
+          for (let row = 0; row < 1000; row++) encoder.add({ row });
+          await write.write(encoder.take());
+          await write.commit();
+        }
+      };
+      const error = await printing().catch((thrown) => thrown);
+      setImmediate(() => process.stderr.write(error.code));
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    const [exitCode] = await once(child, "close");
+    expect({ said, exitCode }).toEqual({ said: "OUTPUT_CLOSED", exitCode: 0 });
   });
 
   it("refuses a row that is nothing in JSON", () => {
