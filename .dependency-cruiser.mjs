@@ -18,7 +18,7 @@ export default {
       comment: "The contracts are what everything else agrees on: they import nothing but one another.",
       severity: "error",
       from: { path: "^runtime/contract/" },
-      to: { path: "^(runtime|connectors|checkpoints|jobs|test|tools)/", pathNot: "^runtime/contract/" },
+      to: { path: "^(runtime|connectors|checkpoints|jobs|test)/", pathNot: "^runtime/contract/" },
     },
     {
       name: "engine-knows-interfaces-only",
@@ -85,13 +85,13 @@ export default {
       comment: "By the package's name, never by a path into it.",
       severity: "error",
       from: { path: "^jobs/" },
-      to: { path: "^(runtime|connectors|checkpoints|test|tools)/", dependencyTypesNot: ["aliased"] },
+      to: { path: "^(runtime|connectors|checkpoints|test)/", dependencyTypesNot: ["aliased"] },
     },
     {
       name: "product-stands-alone",
       severity: "error",
       from: { path: product },
-      to: { path: "^(jobs|test|tools)/" },
+      to: { path: "^(jobs|test)/" },
     },
     {
       name: "product-uses-what-users-get",

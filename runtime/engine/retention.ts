@@ -13,6 +13,7 @@ export interface RetentionInput {
   readonly onEvent: JobListener;
 }
 
+/** Prunes one term's log in the background. Disposing it stops the pruning where it is. */
 export class Retention implements AsyncDisposable {
   readonly #input: RetentionInput;
   readonly #journal: Journal;

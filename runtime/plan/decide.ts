@@ -35,6 +35,7 @@ export type Decision =
   | { readonly do: "wait"; readonly ms: number; readonly lag: bigint }
   | { readonly do: "end"; readonly reason: "nothing-left" | "end-reached" };
 
+/** The next step of a job that has no batch in hand. */
 export function decide(input: DecideInput): Decision {
   const { trigger, minOffsets, maxDelayMs, nowMs, pollMs, planned } = input;
   if (trigger === "once" && planned > 0) return { do: "end", reason: "nothing-left" };

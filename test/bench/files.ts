@@ -1,6 +1,6 @@
-// The main job beside the bare loop that does the same work by hand, in turns, each in a process of its own: records a second,
-// peak memory, and the ratio of the two. Then the cost of a batch of its own: many batches of one record each.
-// Usage: npm run bench -- files [--records N] [--rounds N]
+// The main job beside the bare loop that does the same work by hand, in turns, each in a process of its own: records
+// a second, peak memory, and the ratio of the two. Then the cost of a batch of its own: many batches of one record
+// each. Usage: npm run bench -- files [--records N] [--rounds N]
 import { execFileSync } from "node:child_process";
 import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

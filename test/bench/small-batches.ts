@@ -1,4 +1,5 @@
-// Run by files.ts: batches of one record each, from plan to completion, with the file store and the file sink. Arguments: DIR.
+// Run by files.ts: batches of one record each, from plan to completion, with the file store and the file sink.
+// Arguments: DIR.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { map } from "rxjs";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const SAYS_WITHIN_MS = 30_000;
+const SAYS_WITHIN_MS = 20_000;
 
 export interface StartOptions {
   /** The source tree whose command is run; default: this one. */
@@ -47,17 +47,21 @@ export class JobProcess implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Waits until it has said this. @throws Error it ended, or half a minute passed, before that */
-  async says(what: RegExp): Promise<RegExpExecArray> {
-    const deadline = AbortSignal.timeout(SAYS_WITHIN_MS);
+  /** Waits until it has said this. @throws Error it ended, or the time was over, before that */
+  async says(what: RegExp, withinMs = SAYS_WITHIN_MS): Promise<RegExpExecArray> {
+    const deadline = AbortSignal.timeout(withinMs);
     deadline.addEventListener("abort", () => this.#wake());
     for (;;) {
       const found = what.exec(this.#stderr);
       if (found !== null) return found;
-      if (this.#hasEnded) throw new Error(`it ended before it said ${what}:\n${this.#stderr}`);
+      if (this.hasEnded) throw new Error(`it ended before it said ${what}:\n${this.#stderr}`);
       if (deadline.aborted) throw new Error(`it has not said ${what} yet:\n${this.#stderr}`);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
   send(signal: NodeJS.Signals): void {
@@ -77,12 +81,8 @@ export class JobProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#hasEnded) this.send("SIGKILL");
+    if (!this.hasEnded) this.send("SIGKILL");
     await this.#closed;
-  }
-
-  get #hasEnded(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
   #wake(): void {

@@ -7,6 +7,7 @@ import { afterAll, expect, it } from "vitest";
 import { numberBelow, seedOf } from "../contracts/random.ts";
 import { JobFolder, PARTITIONS } from "./job-folder.ts";
 import { JobProcess } from "./job-process.ts";
+import { Plans } from "./plans.ts";
 
 const LINES = 200_001;
 const KILLS = 20;
@@ -30,14 +31,12 @@ it(`has each of ${LINES} lines exactly once and in order after ${KILLS} kills at
       await untilRandomMoment(job, random);
       await job.kill();
       await growing;
-      plans.add(job.stderr);
-      expect(folder.problemsSoFar(), `after kill ${kill}`).toEqual([]);
+      expect([...plans.add(job.stderr), ...folder.problemsSoFar()], `after kill ${kill}`).toEqual([]);
     }
     folder.append(perPartition - KILLS * PIECES * perPiece);
     await using job = new JobProcess(folder.jobFile);
     expect(await job.ended(), job.stderr).toEqual({ code: 0, signal: null });
-    plans.add(job.stderr);
-    expect(folder.problems()).toEqual([]);
+    expect([...plans.add(job.stderr), ...folder.problems()]).toEqual([]);
     // Else the kills came at moments at which nothing can go wrong.
     expect(plans.batchesThatRanAgain).toBeGreaterThanOrEqual(3);
   } catch (error) {
@@ -59,25 +58,4 @@ async function untilRandomMoment(job: JobProcess, random: () => number): Promise
   if (moment === undefined) return delay(random() * 600);
   await job.says(moment);
   await delay(random() * 30);
-}
-
-/** The ranges that the tasks of a batch were given in one life and in the next. */
-class Plans {
-  readonly #rangeOf = new Map<string, string>();
-  readonly #again = new Set<string>();
-
-  /** @throws when a batch has other ranges than before */
-  add(stderr: string): void {
-    for (const [, batchId = "", partition, range = ""] of stderr.matchAll(/^@task (\d+) (\d+) (\d+ \d+)$/gm)) {
-      const key = `${batchId} ${partition}`;
-      const before = this.#rangeOf.get(key);
-      if (before !== undefined) this.#again.add(batchId);
-      expect(range, `the range of batch ${batchId}, partition ${partition}`).toBe(before ?? range);
-      this.#rangeOf.set(key, range);
-    }
-  }
-
-  get batchesThatRanAgain(): number {
-    return this.#again.size;
-  }
 }

@@ -52,7 +52,8 @@ describe("checkpoint entries", () => {
 
   test("the format is fixed: this line is read by every later version", () => {
     expect(new TextDecoder().decode(encodeEntry(entryOf({ kind: "moving", to: "file:x" })))).toBe(
-      'tidemark/1 298cc3b1 {"job":"job","lineage":"00112233445566778899aabbccddeeff","atMs":1700000000000,"kind":"moving","to":"file:x"}',
+      'tidemark/1 298cc3b1 {"job":"job","lineage":"00112233445566778899aabbccddeeff","atMs":1700000000000,' +
+        '"kind":"moving","to":"file:x"}',
     );
   });
 

@@ -75,7 +75,7 @@ describe("what is lost", () => {
     expect(lostParts([range(0, 5n, 5n), range(1, 0n, 3n)], [bound(1, 0n, 3n)])).toEqual([]);
   });
 
-  test("a position behind the log's end means that the log shrank; one before its beginning that records expired", () => {
+  test("a position behind the end means that the log shrank, one before the beginning that records expired", () => {
     const lost = lostAtPositions([at(0, 9n), at(1, 2n), at(2, 0n)], [bound(0, 0n, 4n), bound(1, 3n, 8n)]);
     expect(lost.map(formatRange)).toEqual(["t:0:4-9", "t:1:2-3"]);
   });

@@ -42,7 +42,7 @@ async function runAndWatch(job: Parameters<typeof runJob>[0], until?: (event: Jo
 }
 
 describe("triggers", () => {
-  test("available-now over 15 records with limit 5 is exactly 3 batches, and a second run finds nothing left", async () => {
+  test("available-now over 15 records with limit 5 is exactly 3 batches; a second run finds nothing", async () => {
     const { job, sink } = copyJob({ maxOffsetsPerBatch: 5 });
     expect(await runJob(job)).toMatchObject({ reason: "nothing-left", batches: 3, records: 15, rows: 15 });
     expect(sink.rows).toEqual(numbers(15));

@@ -132,7 +132,7 @@ class Run implements AsyncDisposable {
     const { screen } = this.#context;
     const exitCode = this.#signals.abort.aborted ? this.#signals.exitCode : undefined;
     if (exitCode !== undefined) {
-      const inHand = batchId === undefined ? "" : `, in batch ${batchId}: it runs again at the next start`;
+      const inHand = batchId === undefined ? "" : ` in batch ${batchId}: it runs again at the next start`;
       screen.log("warning", `aborted${inHand}`, { job: name, batchId });
     } else {
       showError(screen, error, { job: name, jobArgs: args });

@@ -14,12 +14,12 @@ interface Result {
   readonly output: string;
 }
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const stepsAtOnce = 2;
 
 /** The longest first, so that none of them is left over alone at the end. */
 const steps: readonly Step[] = [
-  { name: "package shape (build, pack, publint, attw)", command: ["node", "tools/check-package.ts"] },
+  { name: "package shape (build, pack, publint, attw)", command: ["node", "test/tools/check-package.ts"] },
   { name: "tidy and unit tests (vitest)", command: ["vitest", "run", "--reporter=dot", "test/tidy", "test/unit"] },
   { name: "types (tsc)", command: ["tsc", "--noEmit"] },
   { name: "layering (dependency-cruiser)", command: ["depcruise", "--output-type", "err-long", "."] },

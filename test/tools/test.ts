@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseCLI, startVitest, type TestModule } from "vitest/node";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Processes that were told to end get so long to do it. */
 const endWithinMs = 3_000;
 

@@ -1,13 +1,13 @@
 // What every npm script goes through: installs what the project needs, unless it is there already, and then runs a file
 // on the project's own Node (the `node` package), whatever Node the machine has. Plain JavaScript and built-in modules
-// only: it runs before anything is installed. Usage: node tools/run.js FILE [ARGUMENT…]
+// only: it runs before anything is installed. Usage: node test/tools/run.js FILE [ARGUMENT…]
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { passThrough } from "../runtime/cli/pass-through.js";
+import { passThrough } from "../../runtime/cli/pass-through.js";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const modules = join(root, "node_modules");
 const node = join(modules, "node", "bin", process.platform === "win32" ? "node.exe" : "node");
 
