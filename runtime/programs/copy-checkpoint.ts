@@ -73,7 +73,7 @@ async function move(input: Move): Promise<CopyResult> {
   const still = await readState(from, jobName, signal);
   if (still?.head !== moved.head) throw new ConfigError(`"${jobName}" has moved on while it was copied`);
   const history = await copyHistory(input, arriving);
-  await verify(input, arriving.epoch, history);
+  await verify(input, arriving, history);
   await arriving.append({ kind: "arrived", from: from.url }, signal, arriving.state.positions ?? []);
   const { lineageId, nextBatchId } = arriving.state;
   return { lineageId, entries: history.entries, nextBatchId, to: to.url };
@@ -124,14 +124,16 @@ async function copyHistory({ jobName, from, signal }: Move, arriving: Journal): 
 }
 
 /** Reads back what was written, from the new place. */
-async function verify({ jobName, to, signal }: Move, epoch: bigint, written: CopiedHistory): Promise<void> {
+async function verify({ jobName, to, signal }: Move, arriving: Journal, written: CopiedHistory): Promise<void> {
   const digest = createHash("sha256");
   let entries = 0;
-  for await (const { body } of readEntries(to, jobName, epoch + 1n, signal)) {
+  for await (const { body } of readEntries(to, jobName, arriving.epoch + 1n, signal)) {
     digest.update(fingerprint(body));
     entries++;
   }
   if (entries === written.entries && digest.digest("hex") === written.digest) return;
+  // Another copy may have begun there meanwhile: then this one is fenced, and nothing is wrong.
+  await arriving.verifyHead(signal);
   throw new CheckpointCorruptError(
     `${to.url} does not hold what was copied to it (${entries} of ${written.entries} entries)`,
     {
