@@ -85,5 +85,12 @@ async function openWriter(dir: string, format: FileFormat<never>, context: SinkC
   const staging = await takeStaging(dir, context);
   const written = await findWritten(dir, context);
   const dirHandle = await open(dir, "r");
+  try {
+    // A run that was killed may have renamed the newest without syncing the folder; they count as written from now on.
+    await dirHandle.sync();
+  } catch (error) {
+    await dirHandle.close();
+    throw error;
+  }
   return new FileWriter({ dir, dirHandle, staging, jobName: context.jobName, format, written });
 }
