@@ -67,6 +67,8 @@ export interface CompleteEntry {
 export interface ResetEntry {
   readonly kind: "reset";
   readonly positions: readonly Position[];
+  /** So that the entry tells where the job stands without those before it. */
+  readonly nextBatchId: number;
   readonly reason: string;
   /** The planned batch that was given up, its number is not used again; its rows may be visible. */
   readonly abandonedBatchId?: number | undefined;
@@ -204,7 +206,14 @@ function bodyFromFields(fields: Fields): EntryBody {
     }
     case "reset": {
       const abandoned = fields.has("abandonedBatchId") ? { abandonedBatchId: fields.number("abandonedBatchId") } : {};
-      return { kind, positions: decodePositions(fields, "positions"), reason: fields.string("reason"), ...abandoned };
+      const positions = decodePositions(fields, "positions");
+      return {
+        kind,
+        positions,
+        nextBatchId: fields.number("nextBatchId"),
+        reason: fields.string("reason"),
+        ...abandoned,
+      };
     }
     case "moving":
       return { kind, to: fields.string("to") };

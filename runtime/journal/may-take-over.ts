@@ -48,6 +48,11 @@ export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): 
       hint: "type the same runtime checkpoint copy again",
     });
   }
+  if (seen.positions === undefined) {
+    throw new CheckpointCorruptError(`the checkpoint of "${seen.jobName}" does not tell where the job stands`, {
+      hint: "runtime doctor job.ts shows what is still whole",
+    });
+  }
 }
 
 /**

@@ -100,17 +100,21 @@ function applyBody(state: JobState, seq: bigint, { body, atMs }: JournalEntry, w
       return { ...done, inHand: next, lastCompletedAtMs: atMs };
     }
     case "reset": {
-      const { abandonedBatchId, positions } = body;
+      const { abandonedBatchId, positions, nextBatchId } = body;
       if (state.inHand !== undefined && state.inHand.plan.batchId !== abandonedBatchId) {
         throw corrupt(`${where} resets the job while batch ${state.inHand.plan.batchId} is in hand`);
       }
-      const nextBatchId = abandonedBatchId === undefined ? state.nextBatchId : abandonedBatchId + 1;
+      const expected = abandonedBatchId === undefined ? state.nextBatchId : abandonedBatchId + 1;
+      if (state.positions !== undefined && nextBatchId !== expected) {
+        throw corrupt(`${where} says that batch ${nextBatchId} is next, but batch ${expected} is`);
+      }
       return { ...state, positions, nextBatchId, inHand: undefined };
     }
     case "moving":
       return { ...state, movedTo: body.to };
     case "arrived":
-      return { ...state, isPartialCopy: false };
+      // A whole history that records no position is that of a job that never completed a batch.
+      return { ...state, isPartialCopy: false, positions: state.positions ?? [] };
   }
 }
 

@@ -110,17 +110,26 @@ function isHistory(body: EntryBody): boolean {
   return body.kind === "plan" || body.kind === "complete" || body.kind === "poison" || body.kind === "reset";
 }
 
-async function copyHistory({ jobName, from, signal }: Move, arriving: Journal): Promise<CopiedHistory> {
-  const bounds = await from.bounds(jobName, signal);
+async function copyHistory(input: Move, arriving: Journal): Promise<CopiedHistory> {
+  const { jobName, from, signal } = input;
   const digest = createHash("sha256");
   let entries = 0;
-  for await (const { atMs, body } of readEntries(from, jobName, bounds?.first ?? 0n, signal)) {
+  for await (const { atMs, body } of readEntries(from, jobName, await historyBegins(input), signal)) {
     if (!isHistory(body)) continue;
     await arriving.append(body, signal, [], atMs);
     digest.update(fingerprint(body));
     entries++;
   }
   return { entries, digest: digest.digest("hex") };
+}
+
+/** A job that came back to a place has its older history there, too, before the one that was copied back. */
+async function historyBegins({ jobName, from, signal }: Move): Promise<bigint> {
+  let first = (await from.bounds(jobName, signal))?.first ?? 0n;
+  for await (const { seq, body } of readEntries(from, jobName, first, signal)) {
+    if (body.kind === "begin" && body.purpose === "copy") first = seq;
+  }
+  return first;
 }
 
 /** Reads back what was written, from the new place. */

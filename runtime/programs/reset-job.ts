@@ -109,7 +109,8 @@ async function execute(context: ProgramContext, options: ResetOptions): Promise<
   const positions = await resolveTarget(context, options.to, term.reader, before);
   const abandoned = inHand?.becomes === "abandoned" ? { abandonedBatchId: inHand.batchId } : {};
   const reason = `reset ${describeTarget(options.to)}`;
-  await journal.append({ kind: "reset", positions, reason, ...abandoned }, signal, positions);
+  const nextBatchId = inHand?.becomes === "abandoned" ? inHand.batchId + 1 : journal.state.nextBatchId;
+  await journal.append({ kind: "reset", positions, nextBatchId, reason, ...abandoned }, signal, positions);
   return { executed: true, changes: changesOf(before, positions), inHand };
 }
 

@@ -37,8 +37,8 @@ const bodies: EntryBody[] = [
     counts: { records: 1, rows: 2, tombstones: 3, poison: 1, alreadyWritten: false, durationMs: 3 },
     lost: [{ topic: "a", partition: 0, fromOffset: 1n, untilOffset: 2n }],
   },
-  { kind: "reset", positions, reason: "to earliest", abandonedBatchId: 3 },
-  { kind: "reset", positions: [], reason: "to earliest" },
+  { kind: "reset", positions, nextBatchId: 4, reason: "to earliest", abandonedBatchId: 3 },
+  { kind: "reset", positions: [], nextBatchId: 0, reason: "to earliest" },
   { kind: "moving", to: "file:x" },
   { kind: "arrived", from: "file:y" },
 ];

@@ -74,7 +74,7 @@ describe("where a job stands", () => {
 
   test("a reset moves the positions; an abandoned batch's number is not used again", () => {
     const positions = [{ topic: "t", partition: 0, offset: 2n }];
-    const reset: EntryBody = { kind: "reset", positions, reason: "r", abandonedBatchId: 1 };
+    const reset: EntryBody = { kind: "reset", positions, nextBatchId: 2, reason: "r", abandonedBatchId: 1 };
     const state = recover([begin(), planned(p0), completed(p0, p1), begin(), reset]);
     expect(state).toMatchObject({ positions, nextBatchId: 2, inHand: undefined });
   });
@@ -82,6 +82,22 @@ describe("where a job stands", () => {
   test("a history whose beginning was pruned is enough", () => {
     const state = recover([completed(p0, p1), completed(p1)], { first: 40 });
     expect(state).toMatchObject({ head: 41n, nextBatchId: 2, positions: [{ offset: 9n }], epoch: undefined });
+  });
+
+  test("a history that was pruned as far as a reset knows its positions and the next batch", () => {
+    const positions = [{ topic: "t", partition: 0, offset: 5n }];
+    const reset: EntryBody = { kind: "reset", positions, nextBatchId: 1, reason: "r" };
+    expect(recover([reset, planned(p1)], { first: 40 })).toMatchObject({ inHand: { plan: p1 }, nextBatchId: 1 });
+    expect(recover([reset], { first: 40 })).toMatchObject({ positions, nextBatchId: 1 });
+  });
+
+  test("entries that tell no position leave it unknown; it is never taken for the beginning", () => {
+    expect(recover([begin(), begin()], { first: 40 }).positions).toBeUndefined();
+  });
+
+  test("a copy of a job that never completed a batch stands at no position", () => {
+    const state = recover([begin("copy"), planned(p0), { kind: "arrived", from: "file:old" }], { first: 9 });
+    expect(state).toMatchObject({ positions: [], inHand: { plan: p0 }, nextBatchId: 0 });
   });
 
   test("a copy is not usable before it has arrived", () => {
@@ -141,8 +157,14 @@ describe("what cannot be is corrupt, never guessed", () => {
     ],
     [
       "a reset that forgets the batch in hand",
-      () => recover([begin(), planned(p0), { kind: "reset", positions: [], reason: "r" }]),
+      () => recover([begin(), planned(p0), { kind: "reset", positions: [], nextBatchId: 0, reason: "r" }]),
       /while batch 0 is in hand/,
+    ],
+    [
+      "a reset that counts batches in another way",
+      () =>
+        recover([begin(), planned(p0), completed(p0), { kind: "reset", positions: [], nextBatchId: 7, reason: "r" }]),
+      /says that batch 7 is next, but batch 1 is/,
     ],
     [
       "anything after the checkpoint has moved",
