@@ -32,6 +32,8 @@ export interface OpenOutput {
 /** The open sink; at most one batch at a time. */
 export class FileWriter implements SinkWriter {
   private readonly output: OpenOutput;
+  /** The newest batch of this writer itself. */
+  private newest: number | undefined;
 
   constructor(output: OpenOutput) {
     this.output = output;
@@ -41,7 +43,7 @@ export class FileWriter implements SinkWriter {
     batch.signal.throwIfAborted();
     const { dir, written } = this.output;
     const planHash = written.get(batch.batchId);
-    if (planHash === undefined) return new FileBatchWrite(this.output, batch);
+    if (planHash === undefined) return new FileBatchWrite(this.output, batch, () => this.remember(batch));
     if (planHash === batch.planHash) return "already-written";
     throw new CheckpointCorruptError(
       `${dir} already holds batch ${batch.batchId} of this checkpoint, written from other ranges ` +
@@ -54,19 +56,29 @@ export class FileWriter implements SinkWriter {
     await this.output.dirHandle.close();
     await removeIfPossible(this.output.staging);
   }
+
+  /** Batches come in ascending order: of a writer's own, only the newest can be asked for again. */
+  private remember({ batchId, planHash }: Batch): void {
+    const { written } = this.output;
+    if (this.newest !== undefined) written.delete(this.newest);
+    written.set(batchId, planHash);
+    this.newest = batchId;
+  }
 }
 
 class FileBatchWrite implements BatchWrite {
   private readonly output: OpenOutput;
   private readonly batch: Batch;
+  private readonly committed: () => void;
   private readonly name: string;
   private readonly layout: FileLayout;
   /** Opened with the first rows: a batch without rows leaves no file. */
   private handle: FileHandle | undefined;
 
-  constructor(output: OpenOutput, batch: Batch) {
+  constructor(output: OpenOutput, batch: Batch, committed: () => void) {
     this.output = output;
     this.batch = batch;
+    this.committed = committed;
     this.name = batchFileName(batch, output.format.extension);
     this.layout = output.format.layout();
   }
@@ -84,7 +96,7 @@ class FileBatchWrite implements BatchWrite {
 
   async commit(): Promise<void> {
     const { handle } = this;
-    const { dir, dirHandle, written } = this.output;
+    const { dir, dirHandle } = this.output;
     if (handle === undefined) return;
     this.batch.signal.throwIfAborted();
     try {
@@ -98,7 +110,7 @@ class FileBatchWrite implements BatchWrite {
     } catch (cause) {
       throw new OutcomeUnknownError(`cannot make ${this.name} in ${dir} durable: ${messageOf(cause)}`, { cause });
     }
-    written.set(this.batch.batchId, this.batch.planHash);
+    this.committed();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
