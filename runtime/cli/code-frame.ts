@@ -22,17 +22,22 @@ export function codeFrame({ path, line, column }: CodePlace, width: number): str
   const last = Math.min(source.length, line + LINES_AFTER);
   const numberWidth = String(last).length;
   const codeWidth = Math.max(20, width - numberWidth - 6);
-  // A long line is shown from where its column can be seen.
-  const from = column !== undefined && column > codeWidth ? column - Math.floor(codeWidth / 2) : 0;
   const shown: string[] = [];
   for (let number = first; number <= last; number++) {
-    const code = cut(printable(source[number - 1] ?? "").slice(from), codeWidth);
-    shown.push(`${number === line ? ">" : " "} ${String(number).padStart(numberWidth)} | ${code}`.trimEnd());
-    if (number === line && column !== undefined) {
-      shown.push(`  ${" ".repeat(numberWidth)} | ${" ".repeat(Math.max(0, column - 1 - from))}^`);
-    }
+    const code = printable(source[number - 1] ?? "");
+    const isMarked = number === line && column !== undefined;
+    const from = isMarked ? firstShown(column, codeWidth) : 0;
+    const part = cut(from > 0 ? `…${code.slice(from + 1)}` : code, codeWidth);
+    shown.push(`${number === line ? ">" : " "} ${String(number).padStart(numberWidth)} | ${part}`.trimEnd());
+    if (isMarked) shown.push(`  ${" ".repeat(numberWidth)} | ${" ".repeat(Math.max(0, column - 1 - from))}^`);
   }
   return shown.join("\n");
+}
+
+/** How many characters of a long line are left out before what can be seen, so that its column can. */
+function firstShown(column: number, width: number): number {
+  const behind = Math.floor(width / 4);
+  return Math.max(0, column + behind - width);
 }
 
 /** Where a file names a module in an import; undefined when it cannot be found. */

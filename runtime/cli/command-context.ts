@@ -34,7 +34,10 @@ export function addCommonFlags(command: Command, example: string): void {
     .option("--verbose", "show stack traces and causes of errors")
     .addOption(new Option("--log-format <format>", "how logs on stderr are written").choices(["text", "json"]))
     .helpOption("--help", "show this")
-    .addHelpText("after", `\nExample:\n${example.replace(/^(?=.)/gm, `  ${commandName()} `)}`);
+    .addHelpText(
+      "after",
+      `\n${example.includes("\n") ? "Examples" : "Example"}:\n${example.replace(/^/gm, `  ${commandName()} `)}`,
+    );
 }
 
 /** Adds the common flags and --checkpoint. */

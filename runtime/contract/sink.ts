@@ -56,6 +56,15 @@ export interface SinkWriter extends AsyncDisposable {
   begin(batch: Batch): Promise<BatchWrite | "already-written">;
 }
 
+/**
+ * A sink's open transaction, which a checkpoint store in the very same system can complete: then the rows, the entry
+ * and the customary offsets are one transaction. What it really is, only the two of them know.
+ */
+export interface JointTransaction {
+  /** The system and the place in it, as its sink and its store write it alike: two that differ cannot be joined. */
+  readonly place: string;
+}
+
 /** One batch on its way out. Disposing it before `commit` throws its rows away. */
 export interface BatchWrite extends AsyncDisposable {
   /**
@@ -63,6 +72,8 @@ export interface BatchWrite extends AsyncDisposable {
    * given.
    */
   write(rows: EncodedRows): Promise<void>;
+  /** Given by sinks whose transaction a store may complete in place of `commit`, after the last `write`. */
+  readonly transaction?: JointTransaction;
   /**
    * Makes the rows durable and visible together. Called once.
    * @throws OutcomeUnknownError the reply was lost; the caller opens the sink anew and begins the batch again

@@ -2,6 +2,7 @@
 // entry `seq` is created only if the head is `seq` − 1, by the writer that took the log over last. Plans,
 // completions, resets and fencing are made of that, once, in runtime/journal. A store never interprets an entry.
 import type { Position } from "./positions.ts";
+import type { JointTransaction } from "./sink.ts";
 
 /** An entry's bytes, with the random token (32 hex digits) by which a retried append is told from another writer's. */
 export interface Entry {
@@ -68,13 +69,22 @@ export interface CheckpointStore extends AsyncDisposable {
 }
 
 export interface LogWriter extends AsyncDisposable {
+  /** Whether `append` can complete this transaction of a sink in its own step. Stores that never can leave it out. */
+  canJoin?(rows: JointTransaction): boolean;
   /**
    * Appends durably, or says why not. Idempotent for the same bytes and token.
+   * `rows`: a sink's transaction to complete in the same step; it is rolled back unless this answers "appended".
    * `customary`: positions to keep true, in the same step, where people's own tools look; empty when nothing completed.
    * @throws OutcomeUnknownError the reply was lost: append the same again
    * @throws TransientError nothing was appended
    */
-  append(seq: bigint, entry: Entry, customary: readonly Position[], signal: AbortSignal): Promise<Appended>;
+  append(
+    seq: bigint,
+    entry: Entry,
+    customary: readonly Position[],
+    signal: AbortSignal,
+    rows?: JointTransaction,
+  ): Promise<Appended>;
   /** Forgets entries below `before`; may stop half-way, and then goes on the next time. */
   prune(before: bigint, signal: AbortSignal): Promise<void>;
   /** Leaves a sign of life. A newer epoch's is not overwritten. */

@@ -45,22 +45,34 @@ export async function withDeadline<T>(
   }
 }
 
-/**
- * Runs `work` with a signal that is aborted with the outer one, or when the work fails: whatever still listens then
- * stops.
- */
-export async function withAttempt<T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  outer.throwIfAborted();
-  const controller = new AbortController();
-  const stop = () => controller.abort(outer.reason);
-  outer.addEventListener("abort", stop, { once: true });
-  try {
-    return await work(controller.signal);
-  } catch (error) {
-    controller.abort(error);
-    throw error;
-  } finally {
-    outer.removeEventListener("abort", stop);
+/** One attempt at something: its signal is aborted with the outer one, or when the attempt is given up. */
+export class Attempt {
+  readonly #controller = new AbortController();
+  readonly #outer: AbortSignal;
+  readonly #stop = () => this.#controller.abort(this.#outer.reason);
+  #isOver = false;
+
+  constructor(outer: AbortSignal) {
+    outer.throwIfAborted();
+    this.#outer = outer;
+    outer.addEventListener("abort", this.#stop, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** It has succeeded: its signal is not aborted any more. */
+  succeed(): void {
+    this.#isOver = true;
+    this.#outer.removeEventListener("abort", this.#stop);
+  }
+
+  /** Aborts whatever still listens, unless the attempt has succeeded. */
+  giveUp(reason: unknown): void {
+    if (this.#isOver) return;
+    this.succeed();
+    this.#controller.abort(reason);
   }
 }
 

@@ -2,13 +2,14 @@
 //
 //   1. the batch in hand, else a plan made and recorded now                     (a plan is durable before its records
 // are read)
-//   2. its rows, durable in the sink                                            (run-batch.ts)
+//   2. its rows, durable in the sink                                            (prepare-batch.ts)
 //   3. "complete", recorded together with the next plan when that is due at once (one durable write a batch)
 //
 // Whatever fails ends the term with its error. Nothing is repaired here: the next term recovers from the log, exactly
 // as after a crash, so that there is one way to recover and it is always used.
 import type { PartitionBounds, Position } from "../contract/positions.ts";
 import { earlier, partitionKey } from "../contract/positions.ts";
+import type { JointTransaction } from "../contract/sink.ts";
 import type { LostRange } from "../contract/source.ts";
 import { DataLossError } from "../errors.ts";
 import type { EndReason } from "../events.ts";
@@ -18,7 +19,7 @@ import { countOffsets, makePlan, type Plan, positionsAfter } from "../plan/plan.
 import { lostAtPositions, lostParts } from "../plan/plan-ranges.ts";
 import { resolveOffsets } from "../plan/resolve-offsets.ts";
 import { withDeadline } from "./deadline.ts";
-import { type BatchOutcome, runBatch } from "./run-batch.ts";
+import { type PreparedBatch, prepareBatch } from "./prepare-batch.ts";
 import type { Term } from "./term.ts";
 
 /** How often a source is asked for new data while a job waits. */
@@ -68,8 +69,7 @@ export async function runTerm(term: Term, memory: RunMemory, stopSignal: AbortSi
       if (next.do === "end") return next.reason;
       inHand = await recordPlan(term, memory, next);
     }
-    const outcome = await runInHand(term, inHand);
-    inHand = await recordCompletion(term, memory, inHand, outcome, stopSignal);
+    inHand = await runInHand(term, memory, inHand, stopSignal);
   }
 }
 
@@ -77,8 +77,7 @@ export async function runTerm(term: Term, memory: RunMemory, stopSignal: AbortSi
 export async function finishInHand(term: Term, memory: RunMemory): Promise<Plan | undefined> {
   const { inHand } = term.journal.state;
   if (inHand === undefined) return undefined;
-  const outcome = await runInHand(term, inHand);
-  await recordCompletion(term, memory, inHand, outcome, AbortSignal.abort());
+  await runInHand(term, memory, inHand, AbortSignal.abort());
   return inHand.plan;
 }
 
@@ -163,13 +162,35 @@ async function planOf(term: Term, memory: RunMemory, { ranges }: Planned, batchI
   return makePlan(term.journal.state.lineageId, batchId, withMarks);
 }
 
-async function runInHand(term: Term, inHand: BatchInHand): Promise<BatchOutcome> {
+/**
+ * Runs a batch to its completion and gives the next one, if that was planned with it. Rows that sink and store can make
+ * durable together with the entry are one transaction; else the sink commits first, and the entry follows.
+ */
+async function runInHand(
+  term: Term,
+  memory: RunMemory,
+  inHand: BatchInHand,
+  stopSignal: AbortSignal,
+): Promise<BatchInHand | undefined> {
+  await using prepared = await prepare(term, inHand);
+  const { transaction } = prepared;
+  const isJoint = transaction !== undefined && term.journal.canJoin(transaction);
+  const { job, clock, abortSignal } = term.input;
+  const deadline = { phase: "commit", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
+  await withDeadline(deadline, async () => {
+    await prepared.commitDeadLetters();
+    if (!isJoint) await prepared.commitRows();
+  });
+  return await recordCompletion(term, memory, inHand.plan, prepared, isJoint ? transaction : undefined, stopSignal);
+}
+
+async function prepare(term: Term, inHand: BatchInHand): Promise<PreparedBatch> {
   const { input, journal, reader, writer, deadLetterWriter } = term;
   const { job, clock, abortSignal, onEvent } = input;
   const { plan } = inHand;
   const ofOffsets = countOffsets(plan.ranges);
   let toldMs = clock.elapsed();
-  return runBatch({
+  return await prepareBatch({
     job,
     lineageId: journal.state.lineageId,
     reader,
@@ -196,8 +217,9 @@ async function runInHand(term: Term, inHand: BatchInHand): Promise<BatchOutcome>
 async function recordCompletion(
   term: Term,
   memory: RunMemory,
-  { plan }: BatchInHand,
-  { counts, lost }: BatchOutcome,
+  plan: Plan,
+  { counts, lost }: PreparedBatch,
+  rows: JointTransaction | undefined,
   stopSignal: AbortSignal,
 ): Promise<BatchInHand | undefined> {
   const { journal, input } = term;
@@ -207,7 +229,7 @@ async function recordCompletion(
   const next = decision?.do === "plan" ? await planOf(term, memory, decision, plan.batchId + 1) : undefined;
   const { batchId, hash } = plan;
   const body = { kind: "complete", batchId, planHash: hash, positions, counts, lost, next } as const;
-  await record(term, (signal) => journal.append(body, signal, positions));
+  await record(term, (signal) => journal.append(body, signal, { customary: positions, rows }));
   if (lost.length > 0) input.onEvent({ type: "lost", batchId, lost });
   const lag = (decision === undefined || decision.do === "end" ? 0n : decision.lag) + countOffsets(next?.ranges ?? []);
   input.onEvent({ type: "completed", plan, counts, durationMs: counts.durationMs, lag });

@@ -32,8 +32,6 @@ export interface BeginEntry {
   readonly kind: "begin";
   /** "copy": a copied history follows, and is not to be used before its "arrived". */
   readonly purpose: "run" | "reset" | "copy";
-  /** Random; the same for all terms of one run. */
-  readonly runId: string;
   readonly host: string;
   readonly pid: number;
 }
@@ -92,6 +90,10 @@ export type EntryBody = BeginEntry | PlanEntry | PoisonEntry | CompleteEntry | R
 export interface EntryHeader {
   readonly jobName: string;
   readonly lineageId: string;
+  /** The term it was written in: a writer that was replaced is told so even when the newer beginning has been pruned. */
+  readonly epoch: bigint;
+  /** Random; the same for all terms of one run, which knows its own entries by it. */
+  readonly runId: string;
   /** When it was made, by the writer's clock. */
   readonly atMs: number;
 }
@@ -99,8 +101,9 @@ export interface EntryHeader {
 export type JournalEntry = EntryHeader & { readonly body: EntryBody };
 
 /** The entry as bytes, the same for the same input. */
-export function encodeEntry({ jobName, lineageId, atMs, body }: JournalEntry): Uint8Array {
-  const json = JSON.stringify({ job: jobName, lineage: lineageId, atMs, ...bodyToJson(body) });
+export function encodeEntry({ jobName, lineageId, epoch, runId, atMs, body }: JournalEntry): Uint8Array {
+  const header = { job: jobName, lineage: lineageId, epoch: String(epoch), run: runId, atMs };
+  const json = JSON.stringify({ ...header, ...bodyToJson(body) });
   return new TextEncoder().encode(`tidemark/${ENTRY_FORMAT} ${checksum(json)} ${json}`);
 }
 
@@ -124,7 +127,8 @@ export function decodeEntry(bytes: Uint8Array, where: string): JournalEntry {
   const body = bodyFromFields(fields);
   const jobName = fields.string("job");
   const lineageId = fields.string("lineage");
-  const entry = { jobName, lineageId, atMs: fields.number("atMs"), body };
+  const term = { epoch: fields.offset("epoch"), runId: fields.string("run") };
+  const entry = { jobName, lineageId, ...term, atMs: fields.number("atMs"), body };
   for (const plan of plansOf(body)) {
     if (plan.hash !== planHash(lineageId, plan.batchId, plan.ranges)) {
       throw damaged(where, `the plan of batch ${plan.batchId} does not match its hash`);
@@ -186,13 +190,7 @@ function bodyFromFields(fields: Fields): EntryBody {
   switch (kind) {
     case "begin": {
       const purpose = fields.oneOf("purpose", ["run", "reset", "copy"] as const);
-      return {
-        kind,
-        purpose,
-        runId: fields.string("runId"),
-        host: fields.string("host"),
-        pid: fields.number("pid"),
-      };
+      return { kind, purpose, host: fields.string("host"), pid: fields.number("pid") };
     }
     case "plan":
       return { kind, plan: planFromFields(fields.object("plan")) };

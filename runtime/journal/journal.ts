@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { later, type Position } from "../contract/positions.ts";
+import type { JointTransaction } from "../contract/sink.ts";
 import type { CheckpointStore, LogWriter, NumberedEntry } from "../contract/store.ts";
 import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
@@ -47,9 +48,8 @@ export async function readState(
   const tail = bounds.head - TAIL_ENTRIES + 1n;
   if (tail > bounds.first) {
     const state = await foldFrom(store, jobName, tail, signal);
-    // Kept entries always hold the newest completion, so a tail without one means that the log must be read from its
-    // beginning.
-    if (state?.positions !== undefined && state.epoch !== undefined) return state;
+    // A tail that shows neither a position nor how its term began does not tell everything, such as a copy's beginning.
+    if (state?.positions !== undefined && state.writer !== undefined) return state;
   }
   return foldFrom(store, jobName, bounds.first, signal);
 }
@@ -72,6 +72,15 @@ export interface TakeOverOptions {
   readonly run: RunIdentity;
   /** "copy" only: the lineage that arrives, and the lowest seq of the new history. */
   readonly copied?: { readonly lineageId: string; readonly above: bigint };
+}
+
+export interface AppendExtras {
+  /** Positions for people's own tools; given with completions. */
+  readonly customary?: readonly Position[];
+  /** When it happened; a copied history keeps its times. Default: now. */
+  readonly atMs?: number;
+  /** A sink's transaction to complete in the same step; only one that `canJoin`. */
+  readonly rows?: JointTransaction | undefined;
 }
 
 /** The log, taken over. */
@@ -113,8 +122,9 @@ export class Journal implements AsyncDisposable {
           throw new TransientError("the log has moved on since it was read");
         }
         seq = later(head, copied?.above ?? -1n) + 1n;
-        const body: BeginEntry = { kind: "begin", purpose, runId: run.id, host: hostname(), pid: process.pid };
-        return { seq, entry: newEntry({ jobName, lineageId, atMs: clock.now(), body }) };
+        const body: BeginEntry = { kind: "begin", purpose, host: hostname(), pid: process.pid };
+        const term = { epoch: seq, runId: run.id };
+        return { seq, entry: newEntry({ jobName, lineageId, ...term, atMs: clock.now(), body }) };
       };
       let writer: LogWriter;
       try {
@@ -130,7 +140,7 @@ export class Journal implements AsyncDisposable {
       const state = await readState(store, jobName, signal);
       if (state === undefined || state.epoch !== seq) {
         await writer[Symbol.asyncDispose]();
-        if (state?.epoch !== undefined && state.epoch > seq) throw fencedBy(state);
+        if (state !== undefined && state.epoch > seq) throw fencedBy(state);
         throw new CheckpointCorruptError(`the checkpoint of "${jobName}" does not show the epoch that was just begun`);
       }
       return new Journal(options, writer, state, seq);
@@ -143,34 +153,35 @@ export class Journal implements AsyncDisposable {
 
   /**
    * Appends one entry durably.
-   * @param customary positions for people's own tools; given with completions
-   * @param atMs when it happened; a copied history keeps its times
    * @throws FencedError a newer epoch has begun
    * @throws TransientError | OutcomeUnknownError end the term and begin a new one, which finds out
    */
-  async append(
-    body: EntryBody,
-    signal: AbortSignal,
-    customary: readonly Position[] = [],
-    atMs: number = this.#clock.now(),
-  ): Promise<void> {
+  async append(body: EntryBody, signal: AbortSignal, extras: AppendExtras = {}): Promise<void> {
+    const { customary = [], atMs = this.#clock.now(), rows } = extras;
     const { jobName, lineageId, head } = this.#state;
     const seq = head + 1n;
-    const record = { jobName, lineageId, atMs, body };
+    const record = { jobName, lineageId, epoch: this.epoch, runId: this.#run.id, atMs, body };
     const next = foldEntry(this.#state, seq, record, jobName);
     const entry = newEntry(record);
     this.#checkSize(entry.bytes.byteLength);
     for (let attempt = 1; ; attempt++) {
       try {
-        const appended = await this.#writer.append(seq, entry, customary, signal);
+        const appended = await this.#writer.append(seq, entry, customary, signal, rows);
         const isMine = appended.is === "exists" && appended.entry.token === entry.token;
         if (appended.is !== "appended" && !isMine) throw await this.#shutOut(signal);
         this.#state = next;
         return;
       } catch (error) {
-        if (!(error instanceof OutcomeUnknownError) || attempt === APPEND_TRIES) throw error;
+        // A joined transaction is gone with its reply: the next term finds out whether both happened or neither.
+        const canRepeat = error instanceof OutcomeUnknownError && rows === undefined;
+        if (!canRepeat || attempt === APPEND_TRIES) throw error;
       }
     }
+  }
+
+  /** Whether this log can complete a sink's transaction together with an entry. */
+  canJoin(rows: JointTransaction): boolean {
+    return this.#writer.canJoin?.(rows) ?? false;
   }
 
   /**
@@ -204,7 +215,7 @@ export class Journal implements AsyncDisposable {
     if (now === undefined) {
       return new CheckpointCorruptError(`the checkpoint of "${this.#state.jobName}" has vanished while the job ran`);
     }
-    if (now.epoch !== undefined && now.epoch > this.epoch) {
+    if (now.epoch > this.epoch) {
       if (!isOwn(now, this.#run)) return fencedBy(now);
       return new TransientError("a beginning of this run that had been given up has landed");
     }

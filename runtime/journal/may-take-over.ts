@@ -22,8 +22,8 @@ export function newRunIdentity(): RunIdentity {
 }
 
 /** Whether the newest epoch in the log was begun by this run. */
-export function isOwn({ writer }: JobState, { id }: RunIdentity): boolean {
-  return writer?.runId === id;
+export function isOwn({ runId }: JobState, { id }: RunIdentity): boolean {
+  return runId === id;
 }
 
 /**
@@ -36,7 +36,7 @@ export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): 
     if (!run.hasBegun) return;
     throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
   }
-  const isNewer = run.newestEpoch !== undefined && seen.epoch !== undefined && seen.epoch >= run.newestEpoch;
+  const isNewer = run.newestEpoch !== undefined && seen.epoch >= run.newestEpoch;
   if (isNewer && !isOwn(seen, run)) throw fencedBy(seen);
   if (seen.movedTo !== undefined) {
     throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {

@@ -20,8 +20,10 @@ export interface JobState {
   readonly lineageId: string;
   /** The newest entry's seq. */
   readonly head: bigint;
-  /** The newest epoch and who began it; undefined only while the entries that are kept do not tell. */
-  readonly epoch: bigint | undefined;
+  /** The newest epoch, and the run that it is part of. */
+  readonly epoch: bigint;
+  readonly runId: string;
+  /** Who began it; undefined when that entry has been pruned. */
   readonly writer: BeginEntry | undefined;
   /** The next offset to read, by partition, sorted; undefined while the entries seen so far do not tell. */
   readonly positions: readonly Position[] | undefined;
@@ -60,6 +62,12 @@ export function foldEntry(before: JobState | undefined, seq: bigint, entry: Jour
     throw corrupt(`${where} has the lineage ${entry.lineageId}, but the entries before it ${state.lineageId}`);
   }
   if (state.movedTo !== undefined) throw corrupt(`${where} follows after the checkpoint moved to ${state.movedTo}`);
+  const epoch = entry.body.kind === "begin" ? seq : state.epoch;
+  if (entry.epoch !== epoch) {
+    throw corrupt(
+      `${where} was written in epoch ${entry.epoch}, after epoch ${state.epoch} had begun: the store let it in`,
+    );
+  }
   return applyBody({ ...state, head: seq }, seq, entry, where);
 }
 
@@ -68,7 +76,8 @@ function emptyState(entry: JournalEntry, seq: bigint): JobState {
     jobName: entry.jobName,
     lineageId: entry.lineageId,
     head: seq - 1n,
-    epoch: undefined,
+    epoch: entry.epoch,
+    runId: entry.runId,
     writer: undefined,
     // A log that begins at 0 begins with a job that never ran; else what came before is not known yet.
     positions: seq === 0n ? [] : undefined,
@@ -80,11 +89,11 @@ function emptyState(entry: JournalEntry, seq: bigint): JobState {
   };
 }
 
-function applyBody(state: JobState, seq: bigint, { body, atMs }: JournalEntry, where: string): JobState {
+function applyBody(state: JobState, seq: bigint, { body, runId, atMs }: JournalEntry, where: string): JobState {
   switch (body.kind) {
     case "begin": {
       const isPartialCopy = state.isPartialCopy || body.purpose === "copy";
-      return { ...state, epoch: seq, writer: body, isPartialCopy };
+      return { ...state, epoch: seq, runId, writer: body, isPartialCopy };
     }
     case "plan":
       return { ...state, inHand: planned(state, body.plan, where) };

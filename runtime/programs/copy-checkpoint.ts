@@ -74,7 +74,9 @@ async function move(input: Move): Promise<CopyResult> {
   if (still?.head !== moved.head) throw new ConfigError(`"${jobName}" has moved on while it was copied`);
   const history = await copyHistory(input, arriving);
   await verify(input, arriving, history);
-  await arriving.append({ kind: "arrived", from: from.url }, signal, arriving.state.positions ?? []);
+  await arriving.append({ kind: "arrived", from: from.url }, signal, {
+    customary: arriving.state.positions ?? [],
+  });
   const { lineageId, nextBatchId } = arriving.state;
   return { lineageId, entries: history.entries, nextBatchId, to: to.url };
 }
@@ -116,7 +118,7 @@ async function copyHistory(input: Move, arriving: Journal): Promise<CopiedHistor
   let entries = 0;
   for await (const { atMs, body } of readEntries(from, jobName, await historyBegins(input), signal)) {
     if (!isHistory(body)) continue;
-    await arriving.append(body, signal, [], atMs);
+    await arriving.append(body, signal, { atMs });
     digest.update(fingerprint(body));
     entries++;
   }

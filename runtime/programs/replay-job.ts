@@ -12,7 +12,7 @@ import {
 } from "../contract/positions.ts";
 import type { Sink } from "../contract/sink.ts";
 import type { SourceReader } from "../contract/source.ts";
-import { runBatch } from "../engine/run-batch.ts";
+import { prepareBatch } from "../engine/prepare-batch.ts";
 import { ConfigError, DataLossError } from "../errors.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { makePlan, planHash } from "../plan/plan.ts";
@@ -80,7 +80,7 @@ async function replayAll(
   for (const batch of chosen) {
     signal.throwIfAborted();
     const inHand: BatchInHand = { plan: makePlan(lineageId, batch.batchId, batch.ranges), poison: batch.poison };
-    const { counts } = await runBatch({
+    await using prepared = await prepareBatch({
       job: replayed,
       lineageId,
       reader,
@@ -93,6 +93,8 @@ async function replayAll(
       recordPoison: async () => {},
       onProgress: () => {},
     });
+    await prepared.commitRows();
+    const { counts } = prepared;
     result.batches++;
     result.records += counts.records ?? 0;
     result.rows += counts.rows ?? 0;

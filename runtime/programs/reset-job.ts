@@ -110,7 +110,9 @@ async function execute(context: ProgramContext, options: ResetOptions): Promise<
   const abandoned = inHand?.becomes === "abandoned" ? { abandonedBatchId: inHand.batchId } : {};
   const reason = `reset ${describeTarget(options.to)}`;
   const nextBatchId = inHand?.becomes === "abandoned" ? inHand.batchId + 1 : journal.state.nextBatchId;
-  await journal.append({ kind: "reset", positions, nextBatchId, reason, ...abandoned }, signal, positions);
+  await journal.append({ kind: "reset", positions, nextBatchId, reason, ...abandoned }, signal, {
+    customary: positions,
+  });
   return { executed: true, changes: changesOf(before, positions), inHand };
 }
 

@@ -61,12 +61,13 @@ const mutants: Record<string, Mutant> = {
     edits: [
       {
         file: "runtime/engine/scheduler.ts",
-        from: `const outcome = await runInHand(term, inHand);
-    inHand = await recordCompletion(term, memory, inHand, outcome, stopSignal);`,
-        to: `const current: BatchInHand = inHand;
-    const counts = { records: 0, rows: 0, tombstones: 0, poison: 0, durationMs: 0, alreadyWritten: false };
-    inHand = await recordCompletion(term, memory, current, { counts, lost: [] }, stopSignal);
-    await runInHand(term, current);`,
+        from: `    if (!isJoint) await prepared.commitRows();
+  });
+  return await recordCompletion(term, memory, inHand.plan, prepared, isJoint ? transaction : undefined, stopSignal);`,
+        to: `  });
+  const next = await recordCompletion(term, memory, inHand.plan, prepared, undefined, stopSignal);
+  await prepared.commitRows();
+  return next;`,
       },
     ],
     when: "is killed before it commits",

@@ -31,7 +31,7 @@ export function addCheckpoint(program: Command, context: CommandContext): void {
     .requiredOption("--from <url>", "where the checkpoint is")
     .requiredOption("--to <url>", "where it is to go")
     .action((job: string, flags: CopyFlags) => copy(context, job, flags));
-  addCommonFlags(command, "checkpoint copy --from file:.tidemark --to file:/var/lib/tidemark large-payments.ts");
+  addCommonFlags(command, "checkpoint copy --from file:.tidemark --to file:/srv/jobs job.ts");
 }
 
 async function copy(context: CommandContext, job: string, flags: CopyFlags): Promise<void> {

@@ -26,14 +26,14 @@ export function addReplay(program: Command, context: CommandContext): void {
     .command("replay")
     .summary("run saved ranges again; the job's position stays")
     .description("Runs saved offset ranges again through the job's pipeline. The job's position and checkpoint stay.")
-    .usage("<job.ts> (--batches A..B | --ranges RANGE... | --since TIME)")
+    .usage("<job.ts> (--batches A..B | --ranges RANGE... | --since T)")
     .argument("[job.ts]", "job file")
     .option("--batches <A..B>", "these batches, both inclusive, or one")
     .option("--ranges <range...>", "topic:partition:from-until, until exclusive, as one batch")
     .option("--since <time>", "batches completed since then: ISO 8601 (UTC), ms since 1970, or 30m")
     .option("--sink <where>", "console, none (only counts) or file:DIR (from the current folder)", "console")
     .action((jobFile: string | undefined, flags: ReplayFlags) => {
-      const taken = takeJobFile(jobFile, flags.ranges ?? []);
+      const taken = takeJobFile("replay", jobFile, flags.ranges ?? []);
       return replay(context, taken.jobFile, { ...flags, ...(flags.ranges && { ranges: taken.values }) });
     });
   addJobFlags(

@@ -44,7 +44,7 @@ export function addReset(program: Command, context: CommandContext): void {
     .option("--abandon-batch", "give the batch in hand up instead of finishing it; its rows may be visible")
     .option("--execute", "make the change")
     .action((jobFile: string | undefined, flags: ResetFlags) => {
-      const taken = takeJobFile(jobFile, flags.toOffset ?? []);
+      const taken = takeJobFile("reset", jobFile, flags.toOffset ?? []);
       return reset(context, taken.jobFile, { ...flags, ...(flags.toOffset && { toOffset: taken.values }) });
     });
   addJobFlags(

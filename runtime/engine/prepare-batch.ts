@@ -1,19 +1,19 @@
-// Runs one planned batch up to its rows being durable in the sink: its ranges in partition order through the pipeline
-// (and combine) into the sink's one commit. Poison records are decided, and recorded, before anything commits; then
-// the batch runs again as a whole without them. It never records completion: that is the scheduler's.
+// Prepares one planned batch up to its rows waiting in the sink for their one commit: its ranges in partition order
+// through the pipeline (and combine). Poison records are decided, and recorded, before anything commits; then the batch
+// runs again as a whole without them. Who commits, and when completion is recorded, is the scheduler's.
 import type { Clock } from "../clock.ts";
 import type { NormalizedJob } from "../contract/job.ts";
 import { formatRange, type OffsetRange, partitionKey } from "../contract/positions.ts";
-import type { Batch, RowEncoder, SinkWriter } from "../contract/sink.ts";
+import type { Batch, BatchWrite, JointTransaction, RowEncoder, SinkWriter } from "../contract/sink.ts";
 import type { LostRange, SourceReader } from "../contract/source.ts";
-import { DataLossError, originalError, PipelineError, PoisonRecordError } from "../errors.ts";
+import { DataLossError, PipelineError, PoisonRecordError } from "../errors.ts";
 import type { BatchCounts } from "../journal/entry.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { countOffsets, type PoisonRecord } from "../plan/plan.ts";
 import { withoutLost } from "../plan/plan-ranges.ts";
 import { Combining } from "./combine.ts";
 import { writeDeadLetters } from "./dead-letters.ts";
-import { withAttempt, withDeadline } from "./deadline.ts";
+import { Attempt, withDeadline } from "./deadline.ts";
 import { findPoison } from "./find-poison.ts";
 import { runTask } from "./run-task.ts";
 
@@ -37,9 +37,15 @@ export interface BatchInput {
   readonly onProgress: (offsets: bigint) => void;
 }
 
-export interface BatchOutcome {
+/** A batch whose rows are with the sink, not visible yet. Disposing it throws away what was not committed. */
+export interface PreparedBatch extends AsyncDisposable {
   readonly counts: BatchCounts;
   readonly lost: readonly OffsetRange[];
+  /** The sink's open transaction, if it has one that a store may complete; the dead letters must be durable then. */
+  readonly transaction: JointTransaction | undefined;
+  commitDeadLetters(): Promise<void>;
+  /** Makes the rows durable and visible; does nothing when the sink had them already. */
+  commitRows(): Promise<void>;
 }
 
 /**
@@ -47,12 +53,11 @@ export interface BatchOutcome {
  * @throws DataLossError a part of the plan is gone and `failOnDataLoss` is on
  * @throws TransientError | OutcomeUnknownError: open everything anew and run the same plan again
  */
-export async function runBatch(input: BatchInput): Promise<BatchOutcome> {
+export async function prepareBatch(input: BatchInput): Promise<PreparedBatch> {
   let { inHand, lost } = input;
   for (let round = 0; ; round++) {
-    const attempt = { ...input, inHand, lost };
     try {
-      const outcome = await attemptOrPoison(attempt, round < MAX_POISON_ROUNDS);
+      const outcome = await prepareOrPoison({ ...input, inHand, lost }, round < MAX_POISON_ROUNDS);
       if (!("poison" in outcome)) return outcome;
       await input.recordPoison(outcome.poison);
       inHand = { ...inHand, poison: [...inHand.poison, ...outcome.poison] };
@@ -63,15 +68,16 @@ export async function runBatch(input: BatchInput): Promise<BatchOutcome> {
   }
 }
 
-/** The outcome of one attempt, or the poison records that it failed on. */
-async function attemptOrPoison(
+/** One attempt, or the poison records that it failed on. */
+async function prepareOrPoison(
   input: BatchInput,
   mayDecide: boolean,
-): Promise<BatchOutcome | { readonly poison: readonly PoisonRecord[] }> {
+): Promise<PreparedBatch | { readonly poison: readonly PoisonRecord[] }> {
+  const attempt = new Attempt(input.signal);
   try {
-    return await withAttempt(input.signal, (signal) => runAttempt({ ...input, signal }));
-  } catch (failure) {
-    const error = originalError(failure);
+    return await prepareAttempt({ ...input, signal: attempt.signal }, attempt);
+  } catch (error) {
+    attempt.giveUp(error);
     const isPoison =
       error instanceof PoisonRecordError || (error instanceof PipelineError && error.code === "PIPELINE");
     if (!isPoison || input.job.onPoisonRecord === "fail" || !mayDecide) throw error;
@@ -79,33 +85,47 @@ async function attemptOrPoison(
   }
 }
 
-async function runAttempt(input: BatchInput): Promise<BatchOutcome> {
-  const { inHand, lost, clock, job } = input;
+async function prepareAttempt(input: BatchInput, attempt: Attempt): Promise<PreparedBatch> {
+  const { inHand, lost, clock, job, writer } = input;
   const { plan, poison } = inHand;
   const began = clock.elapsed();
-  const outcome = (counts: Omit<BatchCounts, "poison" | "durationMs">): BatchOutcome => ({
+  const batch = batchOf(input);
+  const prepared = (counts: Omit<BatchCounts, "poison" | "durationMs">, write?: BatchWrite): PreparedBatch => ({
     counts: { ...counts, poison: poison.length, durationMs: Math.round(clock.elapsed() - began) },
     lost: lost.map(({ topic, partition, fromOffset, untilOffset }) => ({ topic, partition, fromOffset, untilOffset })),
+    transaction: write?.transaction,
+    commitDeadLetters: () => (write === undefined ? Promise.resolve() : commitDeadLetters(input, batch)),
+    async commitRows() {
+      await write?.commit();
+      attempt.succeed();
+    },
+    async [Symbol.asyncDispose]() {
+      attempt.giveUp(new Error("the batch was not committed"));
+      await write?.[Symbol.asyncDispose]();
+    },
   });
-  if (countOffsets(plan.ranges) === 0n) return outcome({ records: 0, rows: 0, tombstones: 0, alreadyWritten: false });
+  if (countOffsets(plan.ranges) === 0n) return prepared({ records: 0, rows: 0, tombstones: 0, alreadyWritten: false });
 
-  const deadline = { timeoutMs: job.phaseTimeoutMs, clock, signal: input.signal };
-  const batch = batchOf(input);
-  const begun = await withDeadline({ ...deadline, phase: "read and process" }, () => input.writer.begin(batch));
-  if (begun === "already-written") return outcome({ alreadyWritten: true });
-  await using write = begun;
-  const counts = await withDeadline({ ...deadline, phase: "read and process" }, (signal, progressed) =>
-    process({ ...input, signal }, batch, write, progressed),
-  );
-  await withDeadline({ ...deadline, phase: "commit" }, async () => {
-    const { deadLetterWriter, reader } = input;
-    if (deadLetterWriter !== undefined && poison.length > 0 && typeof job.onPoisonRecord === "object") {
-      const sink = job.onPoisonRecord.deadLetterSink;
-      await writeDeadLetters({ sink, writer: deadLetterWriter, reader, batch, poison });
-    }
-    await write.commit();
-  });
-  return outcome({ ...counts, alreadyWritten: false });
+  const deadline = { phase: "read and process", timeoutMs: job.phaseTimeoutMs, clock, signal: input.signal } as const;
+  const write = await withDeadline(deadline, () => writer.begin(batch));
+  if (write === "already-written") return prepared({ alreadyWritten: true });
+  try {
+    const counts = await withDeadline(deadline, (signal, progressed) =>
+      process({ ...input, signal }, batch, write, progressed),
+    );
+    return prepared({ ...counts, alreadyWritten: false }, write);
+  } catch (error) {
+    // What the disposal of a broken write says is less than what broke it.
+    await Promise.resolve(write[Symbol.asyncDispose]()).catch(() => {});
+    throw error;
+  }
+}
+
+async function commitDeadLetters(input: BatchInput, batch: Batch): Promise<void> {
+  const { deadLetterWriter: writer, reader, job, inHand } = input;
+  const { poison } = inHand;
+  if (writer === undefined || poison.length === 0 || typeof job.onPoisonRecord !== "object") return;
+  await writeDeadLetters({ sink: job.onPoisonRecord.deadLetterSink, writer, reader, batch, poison });
 }
 
 interface Counts {
@@ -114,10 +134,8 @@ interface Counts {
   readonly tombstones: number;
 }
 
-type Write = Exclude<Awaited<ReturnType<SinkWriter["begin"]>>, string>;
-
 /** Reads every range, in order, and hands the sink all rows; commits nothing. */
-async function process(input: BatchInput, batch: Batch, write: Write, progressed: () => void): Promise<Counts> {
+async function process(input: BatchInput, batch: Batch, write: BatchWrite, progressed: () => void): Promise<Counts> {
   const { job, inHand, signal } = input;
   const encoder = job.sink.encoder();
   const combining = job.combine && new Combining(job.combine, batch, (row) => encoder.add(row));
@@ -151,7 +169,7 @@ async function process(input: BatchInput, batch: Batch, write: Write, progressed
   }
 }
 
-async function writeTaken(encoder: RowEncoder<unknown>, write: Write): Promise<number> {
+async function writeTaken(encoder: RowEncoder<unknown>, write: BatchWrite): Promise<number> {
   const encoded = encoder.take();
   if (encoded === undefined) return 0;
   await write.write(encoded);
