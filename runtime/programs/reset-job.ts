@@ -11,7 +11,8 @@ import {
 } from "../contract/positions.ts";
 import type { ExplicitOffsets, SourceReader } from "../contract/source.ts";
 import { freshHeartbeat } from "../engine/heartbeat.ts";
-import { finishInHand, newRunMemory } from "../engine/scheduler.ts";
+import { newRunMemory } from "../engine/look.ts";
+import { finishInHand } from "../engine/scheduler.ts";
 import { openTerm } from "../engine/term.ts";
 import { CheckpointMissingError, ConfigError } from "../errors.ts";
 import { readState } from "../journal/journal.ts";
