@@ -50,7 +50,8 @@ async function claim(place: JobPlace): Promise<string | undefined> {
     if (found === undefined) return await createJob(place, token);
     const logFolder = join(place.jobFolder, logFolderName(token));
     await rename(found.path, logFolder);
-    await syncFolder(place.jobFolder);
+    // The store's folder as well: whoever made the job's folder may have been killed before its name was durable.
+    await Promise.all([syncFolder(place.jobFolder), syncFolder(place.dir)]);
     // Listed before the rename, so that their makers were writers before this one: their links would fail now anyhow.
     await Promise.all(found.temporaries.map((path) => rm(path, { force: true }).catch(() => undefined)));
     return logFolder;

@@ -61,3 +61,16 @@ it("syncs the folder before it believes that a batch is there which an earlier r
   expect(synced?.ended).toBeLessThan(completed?.began ?? -1);
   expect(folder.problems()).toEqual([]);
 });
+
+it("syncs the store's folder whenever it takes a job over, which an earlier run may have made only", async (context) => {
+  needStrace(context);
+  const folder = new JobFolder(join(above, "made"));
+  folder.append(100);
+  await using job = new JobProcess(folder.jobFile);
+  await job.says(/^@task 0/m);
+  await job.kill();
+  const calls = await traceOf(folder);
+  const begun = calls.find(isEntryLink);
+  const synced = calls.find((call) => isSync(call) && call.args.includes(`<${join(folder.dir, "checkpoint")}>`));
+  expect(synced?.ended).toBeLessThan(begun?.began ?? -1);
+});
