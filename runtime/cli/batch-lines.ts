@@ -1,5 +1,5 @@
-// One line for each completed batch, where nothing shows a live line; several batches in one line when they come faster than a
-// person reads. What was held back is said after a moment, or before anything else is.
+// One line for each completed batch, where nothing shows a live line; several batches in one line when they come
+// faster than a person reads. What was held back is said after a moment, or before anything else is.
 import { systemClock } from "../clock.ts";
 import type { BatchCounts } from "../journal/entry.ts";
 import { counted, formatCount, formatDuration } from "./format.ts";

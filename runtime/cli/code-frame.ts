@@ -14,7 +14,10 @@ const LINES_AFTER = 1;
 /** Nobody writes a longer one by hand. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/** The lines around a place of a file, a caret under its column; undefined when the file cannot be read or has no such line. */
+/**
+ * The lines around a place of a file, a caret under its column; undefined when the file cannot be read or has no such
+ * line.
+ */
 export function codeFrame({ path, line, column }: CodePlace, width: number): string | undefined {
   const source = readStart(path)?.split(/\r?\n/);
   if (source === undefined || line < 1 || line > source.length) return undefined;

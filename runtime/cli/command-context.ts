@@ -1,5 +1,5 @@
-// What every command is made of: the flags they all take, and how a job is loaded, stopped and its failure told. A command itself
-// only parses its own flags, calls its program and prints.
+// What every command is made of: the flags they all take, and how a job is loaded, stopped and its failure told. A
+// command itself only parses its own flags, calls its program and prints.
 import { type Command, Option } from "commander";
 import type { ProgramOptions } from "../programs/program.ts";
 import { commandName, jobArguments } from "./command-names.ts";

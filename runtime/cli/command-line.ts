@@ -1,5 +1,5 @@
-// The command line as a whole: its commands, what happens when something is mistyped, and the exit code. Nothing stands in --help
-// before it works.
+// The command line as a whole: its commands, what happens when something is mistyped, and the exit code. Nothing
+// stands in --help before it works.
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../errors.ts";
 import type { CommandContext, CommonFlags } from "./command-context.ts";

@@ -1,5 +1,6 @@
-// An error as a person is shown it, on one screen: what happened, the line of their code where it did, and what to type. Stack
-// traces and the chain of causes only when asked for: they are for those who mend Tidemark, not for those who use it.
+// An error as a person is shown it, on one screen: what happened, the line of their code where it did, and what to
+// type. Stack traces and the chain of causes only when asked for: they are for those who mend Tidemark, not for those
+// who use it.
 import { relative } from "node:path";
 import { inspect } from "node:util";
 import { messageOf, TidemarkError } from "../errors.ts";

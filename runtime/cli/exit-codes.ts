@@ -6,7 +6,7 @@ export const FAILED = 1;
 /** Usage or configuration. */
 export const WRONG_USE = 2;
 /** A newer run of the job took over. */
-export const FENCED = 3;
+const FENCED = 3;
 
 /** The codes of being stopped by a signal: 128 + its number. */
 export const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;

@@ -1,5 +1,5 @@
-// Why a job file did not load, in the words of somebody who has to mend it: it does not compile, imports what is not there, or
-// throws while it runs. Looks at what Node says and adds the place in the code and what to type.
+// Why a job file did not load, in the words of somebody who has to mend it: it does not compile, imports what is not
+// there, or throws while it runs. Looks at what Node says and adds the place in the code and what to type.
 import { existsSync } from "node:fs";
 import { basename, dirname, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -119,7 +119,7 @@ function doesNotCompile(error: SyntaxError, code: string, typed: string): JobFil
   return new JobFileError(`${file} has what Node cannot run: ${what}`, {
     cause: error,
     place: found,
-    hint: `${insteadOf(what)} ("erasableSyntaxOnly": true in tsconfig.json lets the editor say so)`,
+    hint: `${insteadOf(what)} (the editor says so with "erasableSyntaxOnly": true)`,
   });
 }
 

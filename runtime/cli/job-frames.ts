@@ -1,4 +1,5 @@
-// Where in the user's own code an error came from: the innermost of its causes whose stack passes through a file of theirs.
+// Where in the user's own code an error came from: the innermost of its causes whose stack passes through a file of
+// theirs.
 import { fileURLToPath } from "node:url";
 import type { CodePlace } from "./code-frame.ts";
 import { isUserCode } from "./own-code.ts";

@@ -1,6 +1,6 @@
-// How a job's modules are found and read. Everything that asks for `tidemark` gets this very command's own files, so that there is
-// one instance whatever the job would find by itself; a job that has no rxjs gets ours; and the user's own TypeScript is always an
-// ES module, also where `npm init -y` has written "type": "commonjs".
+// How a job's modules are found and read. Everything that asks for `tidemark` gets this very command's own files, so
+// that there is one instance whatever the job would find by itself; a job that has no rxjs gets ours; and the user's
+// own TypeScript is always an ES module, also where `npm init -y` has written "type": "commonjs".
 import { createRequire, registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { nearest } from "../suggest.ts";

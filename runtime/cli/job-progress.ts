@@ -1,5 +1,5 @@
-// What one running job says while it runs, made from its events: a status for the live line, or plain lines where no terminal
-// is, and notes about whatever is out of the ordinary. It decides nothing and never waits.
+// What one running job says while it runs, made from its events: a status for the live line, or plain lines where no
+// terminal is, and notes about whatever is out of the ordinary. It decides nothing and never waits.
 import { formatRange, type OffsetRange } from "../contract/positions.ts";
 import type { Heartbeat } from "../contract/store.ts";
 import { messageOf } from "../errors.ts";

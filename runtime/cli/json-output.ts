@@ -1,5 +1,5 @@
-// Results as JSON for other programs: offsets are bigint and become strings, times stay milliseconds, undefined becomes null, so
-// that every field is always there.
+// Results as JSON for other programs: offsets are bigint and become strings, times stay milliseconds, undefined
+// becomes null, so that every field is always there.
 
 /** The value as JSON; `indent`: one field a line. */
 export function toJson(value: unknown, { indent }: { indent: boolean }): string {

@@ -1,5 +1,5 @@
-// The lines at the bottom of a terminal that are drawn again and again. Whatever else is written, by us, by a sink or by
-// console.log in a job, first erases them, so that nothing is overwritten or left behind.
+// The lines at the bottom of a terminal that are drawn again and again. Whatever else is written, by us, by a sink or
+// by console.log in a job, first erases them, so that nothing is overwritten or left behind.
 import { cut } from "./printable.ts";
 
 const ERASE_LINE = "\r\u001b[2K";

@@ -1,5 +1,5 @@
-// From what was typed to a job: finds the file, imports it as a module and looks at its default export. Whatever is wrong with it
-// is told as a mistake of the job file, never as a failure of ours.
+// From what was typed to a job: finds the file, imports it as a module and looks at its default export. Whatever is
+// wrong with it is told as a mistake of the job file, never as a failure of ours.
 import { type Dirent, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import type { Job } from "../contract/job.ts";

@@ -1,5 +1,5 @@
-// Where the command `runtime` begins and ends: one exit code, whatever happens, with everything printed that was to be printed.
-// A job's own stray handles do not keep it from ending.
+// Where the command `runtime` begins and ends: one exit code, whatever happens, with everything printed that was to
+// be printed. A job's own stray handles do not keep it from ending.
 import { runCommandLine } from "./command-line.ts";
 import { showError } from "./error-screen.ts";
 import { FAILED, WRONG_USE } from "./exit-codes.ts";

@@ -1,8 +1,12 @@
-// Which code is this package's and which is the user's: the root that this very command runs from, sources (.ts) or build (.js).
+// Which code is this package's and which is the user's: the root that this very command runs from, sources (.ts) or
+// build (.js).
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The folder that holds runtime/, connectors/ and checkpoints/ as this command runs them, as a URL that ends with `/`. */
+/**
+ * The folder that holds runtime/, connectors/ and checkpoints/ as this command runs them, as a URL that ends with
+ * `/`.
+ */
 export const ownRoot = new URL("../../", import.meta.url).href;
 
 const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";

@@ -1,4 +1,5 @@
-// What people type as values of flags, turned into what the programs take. Pure; every refusal says what may be written instead.
+// What people type as values of flags, turned into what the programs take. Pure; every refusal says what may be
+// written instead.
 import type { Trigger } from "../contract/job.ts";
 import type { OffsetRange } from "../contract/positions.ts";
 import type { ExplicitOffsets } from "../contract/source.ts";
@@ -33,7 +34,8 @@ export function parseTrigger(text: string): Trigger {
 }
 
 /**
- * A moment: ISO 8601 (in UTC unless it says otherwise), milliseconds since the Unix epoch, or a span of time ago (`30m`, `2h ago`).
+ * A moment: ISO 8601 (in UTC unless it says otherwise), milliseconds since the Unix epoch, or a span of time ago
+ * (`30m`, `2h ago`).
  * @returns milliseconds since the Unix epoch
  * @throws ConfigError
  */

@@ -1,9 +1,12 @@
-// Text that others wrote (records, error messages, file names) made safe and short enough to print: nothing in it may move a
-// terminal's cursor, and no message may fill more than a screen.
+// Text that others wrote (records, error messages, file names) made safe and short enough to print: nothing in it may
+// move a terminal's cursor, and no message may fill more than a screen.
 
 const MAX_LINES = 12;
 const MAX_LINE_CHARACTERS = 600;
-/** Everything that a terminal obeys instead of showing: C0 and C1 controls but for the newline, and direction overrides. */
+/**
+ * Everything that a terminal obeys instead of showing: C0 and C1 controls but for the newline, and direction
+ * overrides.
+ */
 const CONTROLS = /[\p{Cc}\p{Bidi_Control}]/gu;
 
 /** The text with control characters as `\u001b`, but for newlines; tabs become a space. */

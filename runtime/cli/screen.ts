@@ -1,5 +1,5 @@
-// Where everything that the command line says goes: results to stdout, logs and progress to stderr, one line each; as text or,
-// with --log-format json, as one JSON object a line. Colours and live lines only where a terminal is.
+// Where everything that the command line says goes: results to stdout, logs and progress to stderr, one line each; as
+// text or, with --log-format json, as one JSON object a line. Colours and live lines only where a terminal is.
 import { styleText } from "node:util";
 import { systemClock } from "../clock.ts";
 import { toJson } from "./json-output.ts";

@@ -1,5 +1,6 @@
-// What SIGINT and SIGTERM mean: the first asks to stop in good order, the second gives up what is in hand, and the third, or a
-// few seconds after the second, ends the process whatever still hangs. Everything that was planned runs again at the next start.
+// What SIGINT and SIGTERM mean: the first asks to stop in good order, the second gives up what is in hand, and the
+// third, or a few seconds after the second, ends the process whatever still hangs. Everything that was planned runs
+// again at the next start.
 import { systemClock } from "../clock.ts";
 import { SIGNAL_CODES } from "./exit-codes.ts";
 

@@ -1,5 +1,5 @@
-// Node does not say where a module that V8 refuses is wrong. To find the place, each file is given to `node --check`, with its
-// types stripped, which keeps lines and columns. Only used once something has failed.
+// Node does not say where a module that V8 refuses is wrong. To find the place, each file is given to `node --check`,
+// with its types stripped, which keeps lines and columns. Only used once something has failed.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";

@@ -1,5 +1,5 @@
-// Plain aligned columns for a terminal: two spaces apart, numbers to the right, and the last column cut to what is left of the
-// width.
+// Plain aligned columns for a terminal: two spaces apart, numbers to the right, and the last column cut to what is
+// left of the width.
 import { styleText } from "node:util";
 import { cut, printable } from "./printable.ts";
 
@@ -11,7 +11,10 @@ export interface Column {
 
 const GAP = "  ";
 
-/** The table as lines no wider than `width` characters where the last column can give way; at least its title is left of it. */
+/**
+ * The table as lines no wider than `width` characters where the last column can give way; at least its title is left
+ * of it.
+ */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],

@@ -2,7 +2,10 @@
 import { extname } from "node:path";
 import { ConfigError } from "../errors.ts";
 
-/** The job file, from its place or from the end of a flag's values; and the values without it. @throws ConfigError there is none */
+/**
+ * The job file, from its place or from the end of a flag's values; and the values without it.
+ * @throws ConfigError there is none
+ */
 export function takeJobFile(
   command: "replay" | "reset",
   jobFile: string | undefined,

@@ -79,9 +79,8 @@ function batchLines(
   const lines = tableLines(columns, rows, { width, isStyled });
   for (const batch of shown) lines.push(...notes(batch));
   if (all.length > limit) {
-    lines.push(
-      `… ${counted(all.length - limit, "older one")}: ${commandLine("batches", ...args, "--limit", String(all.length))}`,
-    );
+    const showAll = commandLine("batches", ...args, "--limit", String(all.length));
+    lines.push(`… ${counted(all.length - limit, "older one")}: ${showAll}`);
   }
   return lines;
 }

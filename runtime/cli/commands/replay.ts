@@ -1,4 +1,5 @@
-// `runtime replay`: runs saved ranges again, beside the live job. The job's position and its checkpoint stay as they are.
+// `runtime replay`: runs saved ranges again, beside the live job. The job's position and its checkpoint stay as they
+// are.
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { systemClock } from "../../clock.ts";
@@ -61,7 +62,8 @@ async function replay(context: CommandContext, jobFile: string, flags: ReplayFla
 }
 
 function resultText({ batches, records, rows }: ReplayResult, where: string): string {
-  return `replayed ${counted(batches, "batch", "batches")}: ${counted(records, "record")}, ${counted(rows, "row")} ${where}`;
+  const what = `${counted(records, "record")}, ${counted(rows, "row")} ${where}`;
+  return `replayed ${counted(batches, "batch", "batches")}: ${what}`;
 }
 
 function tellDifferences({ screen }: CommandContext, job: string, { differing }: ReplayResult): void {

@@ -1,5 +1,5 @@
-// `runtime start`: runs jobs in one process until each is done, stopped, fenced or failed. One that fails is told at once and does
-// not stop the others; the exit code is the worst.
+// `runtime start`: runs jobs in one process until each is done, stopped, fenced or failed. One that fails is told at
+// once and does not stop the others; the exit code is the worst.
 import type { Command } from "commander";
 import type { Trigger } from "../../contract/job.ts";
 import { messageOf, TidemarkError } from "../../errors.ts";
