@@ -2,7 +2,7 @@
 // the job has moved away or has not arrived, and, for a copy, only where no checkpoint in use would be overwritten. Pure;
 // the take-over itself fails when the log has changed since it was read.
 import { randomBytes } from "node:crypto";
-import { CheckpointCorruptError, ConfigError, FencedError } from "../errors.ts";
+import { CheckpointCorruptError, ConfigError, FencedError, TransientError } from "../errors.ts";
 import type { BeginEntry } from "./entry.ts";
 import type { JobState } from "./recover.ts";
 
@@ -21,11 +21,6 @@ export function newRunIdentity(): RunIdentity {
   return { id: randomBytes(8).toString("hex"), hasBegun: false, newestEpoch: undefined };
 }
 
-/** Whether the newest epoch in the log was begun by this run. */
-export function isOwn({ runId }: JobState, { id }: RunIdentity): boolean {
-  return runId === id;
-}
-
 /**
  * @throws FencedError another run has taken over since this run's last term
  * @throws CheckpointCorruptError the log that this run wrote has vanished, or tells no position
@@ -37,7 +32,7 @@ export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): 
     throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
   }
   const isNewer = run.newestEpoch !== undefined && seen.epoch >= run.newestEpoch;
-  if (isNewer && !isOwn(seen, run)) throw fencedBy(seen);
+  if (isNewer && seen.runId !== run.id) throw replacedBy(seen, run);
   if (seen.movedTo !== undefined) {
     throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {
       hint: `set the job's checkpoint to ${seen.movedTo}`,
@@ -68,8 +63,9 @@ export function checkMayArrive(there: JobState | undefined, lineageId: string, u
   });
 }
 
-/** The error of a run that is told by the log that a newer one has begun. */
-export function fencedBy({ writer, epoch, jobName }: JobState): FencedError {
+/** The error of a term that is told by the log that a newer one has begun: only another run's fences. */
+export function replacedBy({ writer, epoch, runId, jobName }: JobState, run: RunIdentity): Error {
+  if (runId === run.id) return new TransientError("a beginning of this very run, given up before, has landed");
   const by = writer === undefined ? "" : `, ${whoIs(writer)}`;
   return new FencedError(`another run of "${jobName}" has taken over (epoch ${epoch}${by})`, {
     hint: "only one run of a job may go on; this one stops without writing more",

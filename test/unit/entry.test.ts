@@ -17,7 +17,7 @@ const positions = [
 ];
 const record = { topic: "a", partition: 0, offset: 3n, phase: "pipeline", error: "no" } as const;
 const bodies: EntryBody[] = [
-  { kind: "begin", purpose: "run", runId: "0123456789abcdef", host: "h", pid: 12 },
+  { kind: "begin", purpose: "run", host: "h", pid: 12 },
   { kind: "plan", plan },
   { kind: "poison", batchId: 7, planHash: plan.hash, records: [record] },
   {
@@ -42,7 +42,8 @@ const bodies: EntryBody[] = [
   { kind: "moving", to: "file:x" },
   { kind: "arrived", from: "file:y" },
 ];
-const entryOf = (body: EntryBody): JournalEntry => ({ jobName: "job", lineageId, atMs: 1_700_000_000_000, body });
+const header = { jobName: "job", lineageId, epoch: 3n, runId: "0123456789abcdef", atMs: 1_700_000_000_000 };
+const entryOf = (body: EntryBody): JournalEntry => ({ ...header, body });
 const encoded = (text: string) => new TextEncoder().encode(text);
 
 describe("checkpoint entries", () => {
@@ -52,8 +53,8 @@ describe("checkpoint entries", () => {
 
   test("the format is fixed: this line is read by every later version", () => {
     expect(new TextDecoder().decode(encodeEntry(entryOf({ kind: "moving", to: "file:x" })))).toBe(
-      'tidemark/1 298cc3b1 {"job":"job","lineage":"00112233445566778899aabbccddeeff","atMs":1700000000000,' +
-        '"kind":"moving","to":"file:x"}',
+      'tidemark/1 569d1846 {"job":"job","lineage":"00112233445566778899aabbccddeeff","epoch":"3",' +
+        '"run":"0123456789abcdef","atMs":1700000000000,"kind":"moving","to":"file:x"}',
     );
   });
 
@@ -91,7 +92,7 @@ describe("checkpoint entries", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(...bodies.map(({ kind }) => kind)), (value, kind) => {
         const object = typeof value === "object" && !Array.isArray(value) ? value : { value };
-        const json = JSON.stringify({ job: "job", lineage: lineageId, atMs: 1, ...object, kind });
+        const json = JSON.stringify({ job: "job", lineage: lineageId, epoch: "3", run: "r", atMs: 1, ...object, kind });
         const text = `tidemark/1 ${crc32(json).toString(16).padStart(8, "0")} ${json}`;
         try {
           expect(decodeEntry(encoded(text), "entry 1").body.kind).toBe(kind);

@@ -6,11 +6,11 @@ import { foldEntry, type JobState } from "../../runtime/journal/recover.ts";
 import { makePlan, type Plan } from "../../runtime/plan/plan.ts";
 
 const LINEAGE = "00112233445566778899aabbccddeeff";
+const header = { jobName: "job", lineageId: LINEAGE, runId: "r", atMs: 1 };
 const counts = { records: 1, rows: 1, tombstones: 0, poison: 0, alreadyWritten: false, durationMs: 1 };
 const begin = (purpose: "run" | "copy" = "run"): EntryBody => ({
   kind: "begin",
   purpose,
-  runId: "0123456789abcdef",
   host: "h",
   pid: 1,
 });
@@ -27,8 +27,11 @@ function recover(
   { first = 0, jobName = "job", lineageOf = (_: number): string => LINEAGE } = {},
 ) {
   let state: JobState | undefined;
+  let epoch = BigInt(first);
   bodies.forEach((body, index) => {
-    const entry = { jobName: "job", lineageId: lineageOf(index), atMs: 1_000 + index, body };
+    if (body.kind === "begin") epoch = BigInt(first + index);
+    const lineageId = lineageOf(index);
+    const entry = { jobName: "job", lineageId, epoch, runId: "r", atMs: 1_000 + index, body };
     state = foldEntry(state, BigInt(first + index), entry, jobName);
   });
   if (state === undefined) throw new Error("no entries");
@@ -81,7 +84,7 @@ describe("where a job stands", () => {
 
   test("a history whose beginning was pruned is enough", () => {
     const state = recover([completed(p0, p1), completed(p1)], { first: 40 });
-    expect(state).toMatchObject({ head: 41n, nextBatchId: 2, positions: [{ offset: 9n }], epoch: undefined });
+    expect(state).toMatchObject({ head: 41n, nextBatchId: 2, positions: [{ offset: 9n }], writer: undefined });
   });
 
   test("a history that was pruned as far as a reset knows its positions and the next batch", () => {
@@ -109,7 +112,7 @@ describe("where a job stands", () => {
 
   test("a copy that begins again, also after a jump, starts the history anew", () => {
     let state = recover([begin("copy"), planned(p0)], { first: 9 });
-    const again = { jobName: "job", lineageId: "another", atMs: 5, body: begin("copy") };
+    const again = { jobName: "job", lineageId: "another", epoch: 30n, runId: "r", atMs: 5, body: begin("copy") };
     state = foldEntry(state, 30n, again, "job");
     expect(state).toMatchObject({
       head: 30n,
@@ -125,8 +128,13 @@ describe("what cannot be is corrupt, never guessed", () => {
   const cases: [string, () => unknown, RegExp][] = [
     [
       "a hole",
-      () => foldEntry(recover([begin()]), 2n, { jobName: "job", lineageId: LINEAGE, atMs: 1, body: begin() }, "job"),
+      () => foldEntry(recover([begin()]), 2n, { ...header, epoch: 2n, body: begin() }, "job"),
       /hole: entry 1 is missing/,
+    ],
+    [
+      "an entry of a writer that was fenced",
+      () => foldEntry(recover([begin(), begin()]), 2n, { ...header, epoch: 0n, body: planned(p0) }, "job"),
+      /written in epoch 0, after epoch 1 had begun/,
     ],
     ["a foreign job", () => recover([begin()], { jobName: "other" }), /belongs to the job "job"/],
     [
