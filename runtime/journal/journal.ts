@@ -7,10 +7,10 @@ import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { later, type Position } from "../contract/positions.ts";
 import type { JointTransaction } from "../contract/sink.ts";
-import type { CheckpointStore, LogWriter, NumberedEntry } from "../contract/store.ts";
+import type { CheckpointStore, LogBounds, LogWriter, NumberedEntry } from "../contract/store.ts";
 import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
-import { checkMayArrive, checkMayTakeOver, fencedBy, isOwn, type RunIdentity } from "./may-take-over.ts";
+import { checkMayArrive, checkMayTakeOver, type RunIdentity, replacedBy } from "./may-take-over.ts";
 import { foldEntry, type JobState } from "./recover.ts";
 
 /** Entries read at first from the log's end; more only when they do not tell where the job stands. */
@@ -35,16 +35,36 @@ export async function* readEntries(
 }
 
 /**
- * Where a job stands; undefined when it never ran here. Takes nothing over.
+ * Reads the log from its bounds, and again when it seems damaged but older entries were only pruned while it was read.
  * @throws CheckpointCorruptError
  */
-export async function readState(
+export async function readSteadily<T>(
   store: CheckpointStore,
   jobName: string,
   signal: AbortSignal,
-): Promise<JobState | undefined> {
-  const bounds = await store.bounds(jobName, signal);
-  if (bounds === undefined) return undefined;
+  read: (bounds: LogBounds) => Promise<T>,
+): Promise<T | undefined> {
+  for (let bounds = await store.bounds(jobName, signal); bounds !== undefined; ) {
+    try {
+      return await read(bounds);
+    } catch (error) {
+      const now = await store.bounds(jobName, signal);
+      if (!(error instanceof CheckpointCorruptError) || now?.first === bounds.first) throw error;
+      bounds = now;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Where a job stands; undefined when it never ran here. Takes nothing over.
+ * @throws CheckpointCorruptError
+ */
+export function readState(store: CheckpointStore, jobName: string, signal: AbortSignal): Promise<JobState | undefined> {
+  return readSteadily(store, jobName, signal, (bounds) => readStateWithin(store, jobName, bounds, signal));
+}
+
+async function readStateWithin(store: CheckpointStore, jobName: string, bounds: LogBounds, signal: AbortSignal) {
   const tail = bounds.head - TAIL_ENTRIES + 1n;
   if (tail > bounds.first) {
     const state = await foldFrom(store, jobName, tail, signal);
@@ -140,7 +160,7 @@ export class Journal implements AsyncDisposable {
       const state = await readState(store, jobName, signal);
       if (state === undefined || state.epoch !== seq) {
         await writer[Symbol.asyncDispose]();
-        if (state !== undefined && state.epoch > seq) throw fencedBy(state);
+        if (state !== undefined && state.epoch > seq) throw replacedBy(state, run);
         throw new CheckpointCorruptError(`the checkpoint of "${jobName}" does not show the epoch that was just begun`);
       }
       return new Journal(options, writer, state, seq);
@@ -215,10 +235,7 @@ export class Journal implements AsyncDisposable {
     if (now === undefined) {
       return new CheckpointCorruptError(`the checkpoint of "${this.#state.jobName}" has vanished while the job ran`);
     }
-    if (now.epoch > this.epoch) {
-      if (!isOwn(now, this.#run)) return fencedBy(now);
-      return new TransientError("a beginning of this run that had been given up has landed");
-    }
+    if (now.epoch > this.epoch) return replacedBy(now, this.#run);
     if (now.head > this.#state.head && now.epoch === this.epoch) {
       // My own append landed late, after a lost reply: a new term reads it.
       return new OutcomeUnknownError(`entry ${now.head} was appended though its reply was lost`);

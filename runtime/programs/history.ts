@@ -4,7 +4,7 @@ import type { Job } from "../contract/job.ts";
 import type { OffsetRange, Position } from "../contract/positions.ts";
 import type { CheckpointStore } from "../contract/store.ts";
 import type { BatchCounts } from "../journal/entry.ts";
-import { type NumberedJournalEntry, readEntries } from "../journal/journal.ts";
+import { type NumberedJournalEntry, readEntries, readSteadily } from "../journal/journal.ts";
 import { foldEntry, type JobState } from "../journal/recover.ts";
 import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
@@ -47,16 +47,17 @@ export interface History {
 
 /** Reads a job's whole kept log. @throws CheckpointCorruptError */
 export async function readHistory(store: CheckpointStore, jobName: string, signal: AbortSignal): Promise<History> {
-  const bounds = await store.bounds(jobName, signal);
-  if (bounds === undefined) return { state: undefined, batches: [] };
-  const builder = new HistoryBuilder();
-  let state: JobState | undefined;
-  for await (const entry of readEntries(store, jobName, bounds.first, signal)) {
-    const before = state?.positions;
-    state = foldEntry(state, entry.seq, entry, jobName);
-    builder.add(entry, before);
-  }
-  return { state, batches: builder.batches };
+  const history = await readSteadily(store, jobName, signal, async ({ first }) => {
+    const builder = new HistoryBuilder();
+    let state: JobState | undefined;
+    for await (const entry of readEntries(store, jobName, first, signal)) {
+      const before = state?.positions;
+      state = foldEntry(state, entry.seq, entry, jobName);
+      builder.add(entry, before);
+    }
+    return { state, batches: builder.batches };
+  });
+  return history ?? { state: undefined, batches: [] };
 }
 
 /** Puts batches together from entries in order. */
