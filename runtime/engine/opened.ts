@@ -4,9 +4,17 @@
 /** Collects parts to close. */
 export class Opened implements AsyncDisposable {
   #parts: AsyncDisposable[] = [];
+  #isClosed = false;
 
-  /** Takes charge of `part` and gives it back. */
+  /**
+   * Takes charge of `part` and gives it back.
+   * @throws when everything has been closed meanwhile (a deadline passed while the part was opened): it is closed too
+   */
   use<T extends AsyncDisposable>(part: T): T {
+    if (this.#isClosed) {
+      Promise.resolve(part[Symbol.asyncDispose]()).catch(() => {});
+      throw new Error("it was opened too late: what it belongs to has been closed");
+    }
     this.#parts.push(part);
     return part;
   }
@@ -21,6 +29,7 @@ export class Opened implements AsyncDisposable {
 
   /** @throws the first failure, after everything has been tried */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     const failures: unknown[] = [];
     for (const part of this.#parts.reverse()) {
       try {
