@@ -1,0 +1,96 @@
+// The Fetch request for one partition, with an answer that keeps the batches as they came: the Kafka library would decode
+// them record by record. Version 13 names topics by id, so that a topic which was created anew cannot be taken for the
+// old one (KIP-516); Kafka 3.1 and later know it.
+import { createAPI, fetchV13, type Reader } from "@platformatic/kafka";
+import type { AbortedTransaction } from "./aborted-transactions.ts";
+import { BrokerError } from "./kafka-errors.ts";
+
+const FETCH = 1;
+/** How long a broker may wait for data that is not there yet. */
+const MAX_WAIT_MS = 500;
+const NO_SESSION = [0, -1] as const;
+
+export interface FetchPartition {
+  readonly topicId: string;
+  readonly partition: number;
+  /** As known from metadata; a broker that knows better says so. */
+  readonly leaderEpoch: number;
+  readonly fromOffset: bigint;
+  /** At least one whole batch comes, even if it is larger (KIP-74). */
+  readonly maxBytes: number;
+  readonly readCommitted: boolean;
+}
+
+/** What a broker answered for the partition. */
+export interface FetchAnswer {
+  readonly errorCode: number;
+  /** The end of what may be read: last stable offset or high watermark, by the isolation. */
+  readonly availableEnd: bigint;
+  readonly aborted: readonly AbortedTransaction[];
+  readonly bytes: Buffer;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** The request's fields, in the library's order. */
+export function fetchArguments(of: FetchPartition): Parameters<typeof fetchV13.createRequest> {
+  const { topicId, partition, leaderEpoch, fromOffset, maxBytes, readCommitted } = of;
+  const partitions = [
+    {
+      partition,
+      currentLeaderEpoch: leaderEpoch,
+      fetchOffset: fromOffset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: maxBytes,
+    },
+  ];
+  const [sessionId, sessionEpoch] = NO_SESSION;
+  const topics = [{ topicId, partitions }];
+  return [MAX_WAIT_MS, 1, maxBytes, readCommitted ? 1 : 0, sessionId, sessionEpoch, topics, [], ""];
+}
+
+/** Fetch, version 13. */
+export const fetchApi = createAPI<Parameters<typeof fetchV13.createRequest>, readonly FetchAnswer[]>(
+  FETCH,
+  13,
+  fetchV13.createRequest,
+  (_correlationId, _apiKey, _apiVersion, reader) => readAnswer(reader),
+);
+
+function readAnswer(reader: Reader): readonly FetchAnswer[] {
+  // Throttle time; error code; session id.
+  reader.readInt32();
+  const errorCode = reader.readInt16();
+  reader.readInt32();
+  if (errorCode !== BrokerError.none) return [{ errorCode, availableEnd: -1n, aborted: [], bytes: NO_BYTES }];
+  const topics = reader.readArray(
+    () => {
+      reader.readUUID();
+      return reader.readArray(() => readPartition(reader), true, false);
+    },
+    true,
+    true,
+  );
+  return topics.flat();
+}
+
+function readPartition(reader: Reader): FetchAnswer {
+  reader.readInt32();
+  const errorCode = reader.readInt16();
+  const highWatermark = reader.readInt64();
+  const lastStableOffset = reader.readInt64();
+  // Log start offset.
+  reader.readInt64();
+  const aborted = reader.readNullableArray(() => {
+    return { producerId: reader.readInt64(), firstOffset: reader.readInt64() };
+  });
+  // Preferred read replica.
+  reader.readInt32();
+  const length = reader.readUnsignedVarInt() - 1;
+  const bytes = length > 0 ? reader.buffer.slice(reader.position, reader.position + length) : NO_BYTES;
+  reader.skip(Math.max(0, length));
+  reader.readTaggedFields();
+  // Where reading uncommitted, brokers say −1 for the last stable offset.
+  const availableEnd = lastStableOffset >= 0n ? lastStableOffset : highWatermark;
+  return { errorCode, availableEnd, aborted: aborted ?? [], bytes };
+}

@@ -1,0 +1,111 @@
+// Writes a job's positions to the consumer group of its name, so that lag shows in the tools people have. Nothing is ever
+// read back from there, and nothing depends on it: every failure is one warning. Each offset's metadata says whose it is;
+// a group whose offsets are not this job's is left alone, unless the job adopts it.
+import { offsetCommitV8, offsetFetchV8 } from "@platformatic/kafka";
+import { ConfigError, comparePartitions, messageOf, type Position, TransientError } from "../../runtime/index.ts";
+import type { KafkaClient } from "./client.ts";
+import { type BrokerAddress, formatBroker } from "./connection-options.ts";
+import { BrokerError, brokerError } from "./kafka-errors.ts";
+
+/** The group's protocol is not used: offsets are written from outside, as kafka-consumer-groups does. */
+const NO_GENERATION = -1;
+const NO_MEMBER = "";
+const UNKNOWN_EPOCH = -1;
+
+export interface GroupMirrorOptions {
+  readonly client: KafkaClient;
+  readonly groupId: string;
+  /** true: writes over offsets that are not this job's. */
+  readonly adopt: boolean;
+  readonly warn: (message: string) => void;
+}
+
+/** The mirror of one job's positions in one consumer group. */
+export class GroupMirror {
+  private readonly options: GroupMirrorOptions;
+  private coordinator: BrokerAddress | undefined;
+  private isOurs = false;
+  private isRefused = false;
+  private hasWarned = false;
+
+  constructor(options: GroupMirrorOptions) {
+    this.options = options;
+  }
+
+  /** Writes the positions of all partitions; warns the first time that it cannot. Rejects only when told to stop. */
+  async write(positions: readonly Position[], lineageId: string, signal: AbortSignal): Promise<void> {
+    if (this.isRefused || positions.length === 0) return;
+    const { groupId, warn } = this.options;
+    try {
+      this.coordinator ??= await this.options.client.coordinator(groupId, signal);
+      if (!this.isOurs) await this.checkOurs(this.coordinator, lineageId, signal);
+      this.isOurs = true;
+      await this.commit(this.coordinator, positions, lineageId, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.coordinator = undefined;
+      this.isRefused = error instanceof ConfigError;
+      if (this.hasWarned) return;
+      this.hasWarned = true;
+      const hint = error instanceof ConfigError && error.hint !== undefined ? ` (${error.hint})` : "";
+      warn(`the consumer group "${groupId}" does not show this job's offsets: ${messageOf(error)}${hint}`);
+    }
+  }
+
+  /** @throws ConfigError the group has offsets that this job did not write, and it may not adopt them */
+  private async checkOurs(broker: BrokerAddress, lineageId: string, signal: AbortSignal): Promise<void> {
+    const { client, groupId, adopt } = this.options;
+    if (adopt) return;
+    const asked = [{ groupId, topics: null }] as unknown as Parameters<typeof offsetFetchV8.createRequest>[0];
+    const answer = await client.call(broker, offsetFetchV8.api, [asked, false], signal);
+    const group = answer.groups[0];
+    if (group === undefined || group.errorCode !== BrokerError.none) {
+      throw brokerError(group?.errorCode ?? -1, `read the offsets of group ${groupId}`, formatBroker(broker));
+    }
+    const strange = group.topics
+      .flatMap(({ name, partitions }) => partitions.map((partition) => ({ topic: name, ...partition })))
+      .find(({ committedOffset, metadata }) => committedOffset >= 0n && metadata !== ownMark(lineageId));
+    if (strange === undefined) return;
+    throw new ConfigError(`it has offsets that this job did not write (${strange.topic}:${strange.partitionIndex})`, {
+      hint: "set adoptGroup: true to write over them, or mirrorOffsetsToGroup: false",
+    });
+  }
+
+  private async commit(
+    broker: BrokerAddress,
+    positions: readonly Position[],
+    lineageId: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, groupId } = this.options;
+    const topics = new Map<string, ReturnType<typeof committed>[]>();
+    for (const position of [...positions].sort(comparePartitions)) {
+      const partitions = topics.get(position.topic) ?? [];
+      partitions.push(committed(position, lineageId));
+      topics.set(position.topic, partitions);
+    }
+    const asked = [...topics].map(([name, partitions]) => ({ name, partitions }));
+    const request: Parameters<typeof offsetCommitV8.createRequest> = [groupId, NO_GENERATION, NO_MEMBER, null, asked];
+    const answer = await client.call(broker, offsetCommitV8.api, request, signal);
+    const failed = answer.topics.flatMap(({ partitions }) => partitions).find(({ errorCode }) => errorCode !== 0);
+    if (failed === undefined) return;
+    if (failed.errorCode === BrokerError.unknownMemberId) {
+      throw new TransientError("consumers are using it");
+    }
+    throw brokerError(failed.errorCode, `write the offsets of group ${groupId}`, formatBroker(broker));
+  }
+}
+
+function committed({ partition, offset }: Position, lineageId: string) {
+  return {
+    partitionIndex: partition,
+    committedOffset: offset,
+    committedLeaderEpoch: UNKNOWN_EPOCH,
+    committedMetadata: ownMark(lineageId),
+  };
+}
+
+/** What an offset's metadata says when this job wrote it. */
+function ownMark(lineageId: string): string {
+  return `tidemark ${lineageId}`;
+}

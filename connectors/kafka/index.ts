@@ -1,0 +1,3 @@
+// Kafka as a source.
+export type { KafkaConnectionOptions, SaslOptions, TlsOptions } from "./connection-options.ts";
+export { type KafkaSourceOptions, kafkaSource } from "./source.ts";

@@ -1,0 +1,34 @@
+// Takes one record as it is, for a dead letter: its bytes copied, whatever they are.
+import type { Header, RawRecord, TopicPartition } from "../../runtime/index.ts";
+import type { RecordTarget } from "./batch-records.ts";
+
+/** Keeps the record at one offset. */
+export class RawTarget implements RecordTarget {
+  /** undefined: it was not offered. */
+  record: RawRecord | undefined;
+  private readonly at: TopicPartition & { readonly offset: bigint };
+
+  constructor(at: TopicPartition & { readonly offset: bigint }) {
+    this.at = at;
+  }
+
+  add(
+    buffer: Buffer,
+    offset: bigint,
+    timestamp: number,
+    valueStart: number,
+    valueEnd: number,
+    keyStart: number,
+    keyEnd: number,
+    headers: readonly Header[] = [],
+  ): void {
+    const { topic, partition } = this.at;
+    if (offset !== this.at.offset) return;
+    const value = copy(buffer, valueStart, valueEnd);
+    this.record = { topic, partition, offset, timestamp, key: copy(buffer, keyStart, keyEnd), value, headers };
+  }
+}
+
+function copy(buffer: Buffer, start: number, end: number): Uint8Array | null {
+  return start < 0 ? null : new Uint8Array(buffer.subarray(start, end));
+}
