@@ -1,0 +1,91 @@
+// Servers for tests: `await kafkaServer()` and `await postgresServer()` answer with the run's own, which the first
+// who asks starts (under a lock: test files run side by side) and global-setup.ts ends. A test that stops, kills or
+// freezes its server would disturb the others, and takes one for itself instead. Servers of `npm run servers` are
+// never touched.
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { inject } from "vitest";
+import {
+  killServer,
+  pauseServer,
+  removeServer,
+  resumeServer,
+  type ServerHome,
+  startServer,
+  stopServer,
+} from "./control.ts";
+import { type KafkaAddresses, kafka } from "./kafka/server.ts";
+import { type PostgresAddresses, postgres } from "./postgres/server.ts";
+import { serversRoot } from "./repository.ts";
+import type { ServerKind } from "./server-kind.ts";
+
+/** The first start on a machine downloads: give it to `beforeAll` as its timeout. */
+export const serverStartTimeoutMs = 300_000;
+
+export interface ServerControls {
+  /** Stops in good order and starts again, on the same ports with the same data. */
+  restart(): Promise<void>;
+  /** Ends it in good order; clients see connections refused. */
+  stop(): Promise<void>;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again after stop or kill; idempotent. */
+  start(): Promise<void>;
+  /** Freezes it: connections stay open, and nothing answers. */
+  pause(): void;
+  /** Lets it go on after pause. */
+  resume(): void;
+}
+
+/** A server that one test file has for itself; disposing of it removes its data too. */
+export type OwnServer = ServerControls & AsyncDisposable;
+
+/** The run's broker, for tests that leave it running. Give topics and groups names of your own. */
+export function kafkaServer(): Promise<KafkaAddresses> {
+  return startServer(homeOfRun(kafka), { signal: startDeadline() });
+}
+
+/** The run's Postgres, for tests that leave it running. Make a database or a schema of your own in it. */
+export function postgresServer(): Promise<PostgresAddresses> {
+  return startServer(homeOfRun(postgres), { signal: startDeadline() });
+}
+
+/** A broker of one's own, to restart, kill and freeze: some 8 s and 0.3 GB. */
+export function ownKafkaServer(): Promise<KafkaAddresses & OwnServer> {
+  return startOwn(kafka);
+}
+
+/** A Postgres of one's own, to restart, kill and freeze: a second or two. */
+export function ownPostgresServer(): Promise<PostgresAddresses & OwnServer> {
+  return startOwn(postgres);
+}
+
+function startDeadline(): AbortSignal {
+  return AbortSignal.timeout(serverStartTimeoutMs);
+}
+
+/** `own` tells one test file's server from another's. */
+function homeOfRun<Addresses extends object>(kind: ServerKind<Addresses>, own = ""): ServerHome<Addresses> {
+  const folder = join(inject("serversOfRun"), `${kind.name}${own}`);
+  return { kind, root: serversRoot, folder, say: (line) => process.stderr.write(`${line}\n`) };
+}
+
+async function startOwn<Addresses extends object>(kind: ServerKind<Addresses>): Promise<Addresses & OwnServer> {
+  const home = homeOfRun(kind, `-${randomBytes(6).toString("hex")}`);
+  const start = () => startServer(home, { signal: startDeadline() });
+  const stop = () => stopServer(home, startDeadline());
+  const addresses = await start();
+  return {
+    ...addresses,
+    stop,
+    start: async () => void (await start()),
+    restart: async () => {
+      await stop();
+      await start();
+    },
+    kill: () => killServer(home, startDeadline()),
+    pause: () => pauseServer(home),
+    resume: () => resumeServer(home),
+    [Symbol.asyncDispose]: () => removeServer(home, startDeadline()),
+  };
+}

@@ -1,0 +1,25 @@
+// Vitest's global setup: tells tests where the servers of this run are to live, and ends them when the run is over. It
+// starts none: the first test that asks for one does (for-tests.ts), so runs that need no server pay nothing.
+import type { TestProject } from "vitest/node";
+import { serversRoot } from "./repository.ts";
+import { removeAbandonedRuns, removeRun, runFolder } from "./run-folder.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The folder of this run's servers. */
+    serversOfRun: string;
+  }
+}
+
+const endWithinMs = 60_000;
+
+/** Called by vitest before the first test file. */
+export async function setup(project: TestProject): Promise<void> {
+  await removeAbandonedRuns(serversRoot, AbortSignal.timeout(endWithinMs));
+  project.provide("serversOfRun", runFolder(serversRoot));
+}
+
+/** Called by vitest after the last one. */
+export async function teardown(): Promise<void> {
+  await removeRun(runFolder(serversRoot), AbortSignal.timeout(endWithinMs));
+}
