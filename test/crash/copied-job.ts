@@ -1,6 +1,6 @@
-// The job of the crash tests, copied into a test's folder as its job.ts: in/ → filter and map → out/, the checkpoint beside them.
-// On stderr it says where it is, one line each: "@task 7 0 100 200", "@commit 7", "@committed 7". While a file hold-task,
-// hold-commit or hold-committed lies in the folder, it waits there.
+// The job of the crash tests, copied into a test's folder as its job.ts: in/ → filter and map → out/, the checkpoint
+// beside them. On stderr it says where it is, one line each: "@task 7 0 100 200", "@commit 7", "@committed 7". While a
+// file hold-task, hold-commit or hold-committed lies in the folder, it waits there.
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";

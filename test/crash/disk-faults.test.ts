@@ -1,5 +1,5 @@
-// A disk that fails once, at each single call that makes something durable, and a disk that is full: the job goes on or fails with
-// words, never with a wrong output, and a restart ends exactly.
+// A disk that fails once, at each single call that makes something durable, and a disk that is full: the job goes on or
+// fails with words, never with a wrong output, and a restart ends exactly.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// A folder with a job, its input and its output: lays them out, lets the input grow, and reads the output with a few lines of its
-// own, which know nothing of the runtime but that files are read in the order of their names.
+// A folder with a job, its input and its output: lays them out, lets the input grow, and reads the output with a few
+// lines of its own, which know nothing of the runtime but that files are read in the order of their names.
 import {
   appendFileSync,
   cpSync,

@@ -1,5 +1,5 @@
-// Random moments miss the narrow ones. Here a job is killed on the threshold of each single call that changes the disk, one after
-// the other, and started again with more input than before, so that a plan made anew would be another one.
+// Random moments miss the narrow ones. Here a job is killed on the threshold of each single call that changes the disk,
+// one after the other, and started again with more input than before, so that a plan made anew would be another one.
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// A program for the memory test: runs a job of many batches of one record each, all on disk, and says after some of them how much
-// memory it holds, one JSON line each, and at the end how long a batch takes. Usage: node many-batches.ts DIR SINK BATCHES…
+// A program for the memory test: runs a job of many batches of one record each, all on disk, and says after some of
+// them how much memory it holds, one JSON line each, and at the end how long a batch takes. Usage: node many-batches.ts
+// DIR SINK BATCHES…
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filter, map } from "rxjs";

@@ -1,5 +1,5 @@
-// A copy of the source tree that is broken on purpose: some text of its files is replaced by other text. The text must be there
-// exactly once, so that a mutant cannot become a harmless copy when the code changes.
+// A copy of the source tree that is broken on purpose: some text of its files is replaced by other text. The text must
+// be there exactly once, so that a mutant cannot become a harmless copy when the code changes.
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

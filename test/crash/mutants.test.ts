@@ -33,8 +33,8 @@ const replanned: readonly Edit[] = [
   // The journal would not let a batch be planned twice.
   {
     file: "runtime/journal/recover.ts",
-    from: "function planned(state: JobState, plan: Plan, where: string): BatchInHand {\n  if (state.inHand !== undefined) {",
-    to: "function planned(state: JobState, plan: Plan, where: string): BatchInHand {\n  if (plan.batchId < 0 && state.inHand) {",
+    from: "BatchInHand {\n  if (state.inHand !== undefined) {",
+    to: "BatchInHand {\n  if (plan.batchId < 0 && state.inHand) {",
   },
 ];
 

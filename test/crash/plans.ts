@@ -1,4 +1,5 @@
-// A plan is for ever: the ranges that the tasks of a batch say they were given, compared from one life of a job to the next.
+// A plan is for ever: the ranges that the tasks of a batch say they were given, compared from one life of a job to the
+// next.
 
 /** What several lives of one job said. */
 export class Plans {

@@ -1,5 +1,5 @@
-// What can go wrong with a job, played with real processes. Each scenario says what it found, as sentences: nothing for a
-// runtime that keeps its promises, and something for one that was broken on purpose.
+// What can go wrong with a job, played with real processes. Each scenario says what it found, as sentences: nothing for
+// a runtime that keeps its promises, and something for one that was broken on purpose.
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -16,8 +16,8 @@ export interface ScenarioOptions {
 }
 
 /**
- * Kills the job again and again when it has come to one point, lets the input grow before each restart, so that a plan made anew
- * would be another one, and lets it run to the end at last.
+ * Kills the job again and again when it has come to one point, lets the input grow before each restart, so that a plan
+ * made anew would be another one, and lets it run to the end at last.
  */
 export async function killedAt(at: Hold, folder: JobFolder, options: ScenarioOptions = {}): Promise<string[]> {
   const plans = new Plans();
@@ -38,8 +38,8 @@ export async function killedAt(at: Hold, folder: JobFolder, options: ScenarioOpt
 }
 
 /**
- * Freezes a run at one point, lets another take over and complete several batches, and wakes the first up: it must exit with 3
- * and write nothing more.
+ * Freezes a run at one point, lets another take over and complete several batches, and wakes the first up: it must exit
+ * with 3 and write nothing more.
  */
 export async function overtaken(at: Hold, folder: JobFolder, options: ScenarioOptions = {}): Promise<string[]> {
   folder.append(LINES);
@@ -82,7 +82,7 @@ export async function wokenUp(zombie: JobProcess, folder: JobFolder): Promise<st
   return /another run of "copied" has taken over/.test(zombie.stderr) ? [] : [`it says only: ${zombie.stderr}`];
 }
 
-/** Puts an old copy of the checkpoint back: its batches are in the output, from other ranges. It must be refused, not skipped. */
+/** Puts an old copy of the checkpoint back: its batches are in the output, from other ranges. It must be refused. */
 export async function oldCheckpointBack(folder: JobFolder, options: ScenarioOptions = {}): Promise<string[]> {
   const [checkpoint, backup] = [join(folder.dir, "checkpoint"), join(folder.dir, "backup")];
   folder.append(LINES);

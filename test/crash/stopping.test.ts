@@ -1,5 +1,5 @@
-// Stopping a job by signals, and a pipeline that never completes: no hang, the exit code that says why, and a restart that goes on
-// exactly where it stopped.
+// Stopping a job by signals, and a pipeline that never completes: no hang, the exit code that says why, and a restart
+// that goes on exactly where it stopped.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

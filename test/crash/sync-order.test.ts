@@ -1,4 +1,5 @@
-// In what order a batch becomes durable, by the system calls of a real run: a kill cannot show it, since the page cache survives.
+// In what order a batch becomes durable, by the system calls of a real run: a kill cannot show it, since the page cache
+// survives.
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +27,7 @@ async function traceOf(folder: JobFolder): Promise<SystemCall[]> {
 const isSync = ({ name }: SystemCall) => /^f(data)?sync$/.test(name);
 const isEntryLink = ({ name, args }: SystemCall) => /^link/.test(name) && /\/log-\w+\/\d+\.entry"/.test(args);
 
-it("syncs a batch's file, renames it, syncs the folder, and only then records the batch as complete", async (context) => {
+it("syncs a batch's file, renames it, syncs the folder, and only then records completion", async (context) => {
   needStrace(context);
   const folder = new JobFolder(join(above, "whole"), { options: { maxOffsetsPerBatch: 300 } });
   folder.append(100 * BATCHES);
@@ -44,7 +45,7 @@ it("syncs a batch's file, renames it, syncs the folder, and only then records th
   }
 });
 
-it("syncs the folder before it believes that a batch is there which an earlier run may have renamed only", async (context) => {
+it("syncs the folder before it counts a batch as written that a killed run has only renamed", async (context) => {
   needStrace(context);
   const folder = new JobFolder(join(above, "again"));
   folder.append(100);
@@ -62,7 +63,7 @@ it("syncs the folder before it believes that a batch is there which an earlier r
   expect(folder.problems()).toEqual([]);
 });
 
-it("syncs the store's folder whenever it takes a job over, which an earlier run may have made only", async (context) => {
+it("syncs the store's folder when it takes over a job that a killed run has only made", async (context) => {
   needStrace(context);
   const folder = new JobFolder(join(above, "made"));
   folder.append(100);

@@ -1,5 +1,5 @@
-// Runs a command under strace: to see its system calls, or to make some of them fail. Where there is no strace (or it may not
-// trace), tests that need it are skipped, and say so.
+// Runs a command under strace: to see its system calls, or to make some of them fail. Where there is no strace (or it
+// may not trace), tests that need it are skipped, and say so.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { callsIn, type SystemCall } from "./system-calls.ts";
