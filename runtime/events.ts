@@ -25,7 +25,8 @@ export type JobEvent =
       readonly plan: Plan;
       readonly counts: BatchCounts;
       readonly durationMs: number;
-      readonly lag: bigint;
+      /** What is there beyond this batch; undefined when the run stops and did not look. */
+      readonly lag: bigint | undefined;
     }
   | { readonly type: "poison"; readonly batchId: number; readonly records: readonly PoisonRecord[] }
   | { readonly type: "lost"; readonly batchId: number; readonly lost: readonly OffsetRange[] }

@@ -48,6 +48,7 @@ export function fileSink(options: NdjsonSinkOptions | CsvSinkOptions<string>): S
   return {
     kind: "files",
     guarantee: "exactly-once",
+    target: options.dir,
     encoder: () => format.encoder(),
     async open(context, signal) {
       signal.throwIfAborted();

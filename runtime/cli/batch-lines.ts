@@ -10,7 +10,8 @@ const LINE_EVERY_MS = 200;
 export interface CompletedBatch {
   readonly batchId: number;
   readonly counts: BatchCounts;
-  readonly lag: bigint;
+  /** undefined: not known. */
+  readonly lag: bigint | undefined;
 }
 
 type Say = (message: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -50,6 +51,7 @@ export class BatchLines {
     const which = first === last ? `batch ${last.batchId}` : `batches ${first.batchId} to ${last.batchId}`;
     const did = `${counted(records, "record")}, ${counted(rows, "row")} in ${formatDuration(durationMs)}`;
     const fields = { batchId: last.batchId, batches: batches.length, records, rows, durationMs, lag: last.lag };
-    this.#say(`${which} complete: ${did}, lag ${formatCount(last.lag)}`, fields);
+    const lag = last.lag === undefined ? "" : `, lag ${formatCount(last.lag)}`;
+    this.#say(`${which} complete: ${did}${lag}`, fields);
   }
 }

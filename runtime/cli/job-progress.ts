@@ -149,7 +149,7 @@ export class JobProgress {
     this.#batch = undefined;
     this.#phase = "looking for data";
     this.#offsets += offsetsOf(ranges);
-    this.#lag = lag;
+    if (lag !== undefined) this.#lag = lag;
     this.#rate.note(this.#offsets);
     if (counts.alreadyWritten) {
       this.#say("info", `batch ${batchId} was in the sink already: it was not written again`, { batchId });

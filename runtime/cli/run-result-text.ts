@@ -24,9 +24,11 @@ function counts({ job: { definition } }: LoadedJob, result: RunResult): string[]
   const { batches, records, rows, tombstones, poison, alreadyWritten, durationMs } = result;
   const rate = formatRate(records, durationMs);
   const speed = rate === undefined ? "" : ` (${rate.replace("/s", " records/s")})`;
+  const { sink } = definition;
+  const where = sink.target ?? `the ${sink.kind} sink`;
   const lines = [
     `  ${counted(batches, "batch", "batches")}, ${counted(records, "record")} in ${formatDuration(durationMs)}${speed}`,
-    `  ${counted(rows, "row")} to the ${definition.sink.kind} sink, ${definition.sink.guarantee}`,
+    `  ${counted(rows, "row")} to ${where}, ${sink.guarantee}`,
   ];
   if (tombstones > 0) lines.push(`  ${counted(tombstones, "tombstone")} left out`);
   if (poison > 0) lines.push(`  ${counted(poison, "poison record")} left out`);

@@ -41,6 +41,8 @@ export interface SinkContext extends OpenContext {
 export interface Sink<in Row = never> {
   readonly kind: string;
   readonly guarantee: Guarantee;
+  /** Where the rows go, for people and without passwords: a folder, a table, a topic. */
+  readonly target?: string;
   encoder(): RowEncoder<Row>;
   /** Opens the sink for one epoch and shuts out older ones where the system can. */
   open(context: SinkContext, signal: AbortSignal): Promise<SinkWriter>;

@@ -156,7 +156,8 @@ async function recordCompletion(
   const body = { kind: "complete", batchId, planHash: hash, positions, counts, lost, next } as const;
   await record(term, (signal) => journal.append(body, signal, { customary: positions, rows }));
   if (lost.length > 0) input.onEvent({ type: "lost", batchId, lost });
-  const lag = (decision === undefined || decision.do === "end" ? 0n : decision.lag) + countOffsets(next?.ranges ?? []);
+  const beyond = decision?.do === "end" ? 0n : decision?.lag;
+  const lag = beyond === undefined ? undefined : beyond + countOffsets(next?.ranges ?? []);
   input.onEvent({ type: "completed", plan, counts, durationMs: counts.durationMs, lag });
   term.retention.completed();
   if (next === undefined || decision?.do !== "plan") return undefined;

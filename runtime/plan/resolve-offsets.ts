@@ -29,7 +29,9 @@ export async function resolveOffsets(
     );
     return at((bound) => found.get(partitionKey(bound))?.offset ?? bound.latest);
   }
-  const explicit = explicitOffsets(spec);
+  const explicit = new Map(
+    explicitPositions(spec as ExplicitOffsets).map((position) => [partitionKey(position), position]),
+  );
   const there = new Set(bounds.map(partitionKey));
   for (const position of explicit.values()) {
     if (there.has(partitionKey(position))) continue;
@@ -78,13 +80,11 @@ function isTimestamp(spec: OffsetSpec): spec is { readonly timestampMs: number }
   return typeof spec === "object" && typeof spec["timestampMs"] === "number";
 }
 
-function explicitOffsets(spec: Exclude<OffsetSpec, string>): Map<string, Position> {
-  const positions = Object.entries(spec as ExplicitOffsets).flatMap(([topic, partitions]) =>
-    Object.entries(partitions).map(([partition, offset]) => ({
-      topic,
-      partition: Number(partition),
-      offset: BigInt(offset),
-    })),
+/** Explicit offsets as positions, in the order they were given. */
+export function explicitPositions(offsets: ExplicitOffsets): Position[] {
+  return Object.entries(offsets).flatMap(([topic, partitions]) =>
+    Object.entries(partitions).map(([partition, offset]) => {
+      return { topic, partition: Number(partition), offset: BigInt(offset) };
+    }),
   );
-  return new Map(positions.map((position) => [partitionKey(position), position]));
 }

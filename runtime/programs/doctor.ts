@@ -29,7 +29,7 @@ export function doctor(job: Job, options: ProgramOptions = {}): Promise<Finding[
     await otherRunFindings(context, findings);
     await sourceFindings(context, findings, history);
     const { sink } = context.job;
-    findings.push({ check: "sink", status: "ok", detail: `${sink.kind}: ${sink.guarantee}` });
+    findings.push({ check: "sink", status: "ok", detail: `${sink.target ?? sink.kind}: ${sink.guarantee}` });
     return findings;
   });
 }

@@ -19,7 +19,7 @@ import { readState } from "../journal/journal.ts";
 import { newRunIdentity } from "../journal/may-take-over.ts";
 import type { JobState } from "../journal/recover.ts";
 import { mergePositions, positionsAfter } from "../plan/plan.ts";
-import { resolveOffsets } from "../plan/resolve-offsets.ts";
+import { explicitPositions, resolveOffsets } from "../plan/resolve-offsets.ts";
 import { positionsAround, readHistory } from "./history.ts";
 import { type ProgramContext, type ProgramOptions, withProgram } from "./program.ts";
 
@@ -155,10 +155,7 @@ async function targetPositions(
   if (to === "earliest" || to === "latest") return resolveOffsets(to, "start", bounds, find.atTime);
   if ("timestampMs" in to) return resolveOffsets({ timestampMs: to.timestampMs }, "start", bounds, find.atTime);
   if ("beforeBatch" in to) return find.beforeBatch(to.beforeBatch);
-  if ("offsets" in to) {
-    const all = await resolveOffsets(to.offsets, "start", bounds, find.atTime);
-    return all.filter(({ topic, partition }) => to.offsets[topic]?.[partition] !== undefined);
-  }
+  if ("offsets" in to) return explicitPositions(to.offsets);
   const at = new Map(before.map((position) => [partitionKey(position), position.offset]));
   return bounds.flatMap(({ topic, partition, earliest, latest }) => {
     const from = at.get(partitionKey({ topic, partition }));
@@ -174,7 +171,7 @@ function checkWithin(target: readonly Position[], bounds: readonly PartitionBoun
     if (bound && position.offset >= bound.earliest && position.offset <= bound.latest) continue;
     const has = bound ? `has offsets ${bound.earliest} to ${bound.latest}` : "is not there any more";
     throw new ConfigError(`${position.topic}:${position.partition} cannot be set to ${position.offset}: it ${has}`, {
-      hint: "choose another target, for example --to-earliest",
+      hint: bound ? `give a number from ${bound.earliest} to ${bound.latest}` : "choose another target",
     });
   }
 }

@@ -11,7 +11,7 @@ test.concurrent("a job runs, has nothing left to do, and does just what arrives 
     stderr: "",
     stdout: `evens: done: nothing is left
   3 batches, 300 records in <span>
-  150 rows to the files sink, exactly-once
+  150 rows to out, exactly-once
 Next:
   runtime batches job.ts   what each batch read
   runtime offsets job.ts   how far it is

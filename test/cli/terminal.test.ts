@@ -80,7 +80,7 @@ test.skipIf(!hasTerminal)("on a terminal of 80 columns a line shows the progress
     "evens: starts as a new job (epoch 0)",
     "evens: done: nothing is left",
     expect.stringMatching(/^ {2}6 batches, 600 records in .* records\/s\)$/),
-    "  300 rows to the files sink, exactly-once",
+    "  300 rows to out, exactly-once",
     "Next:",
     "  runtime batches job.ts   what each batch read",
     "  runtime offsets job.ts   how far it is",
