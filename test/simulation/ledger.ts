@@ -1,0 +1,288 @@
+// Watches a simulated world and knows, without asking the runtime, what may happen next: every entry at the moment it is
+// durable, every read of the log, every row at the moment it is visible. What must not happen is a violation. The numbers in
+// the messages are those of the protocol's points (ARCHITECTURE.md).
+import type { OffsetRange, Position } from "../../runtime/contract/positions.ts";
+import type { NumberedEntry } from "../../runtime/contract/store.ts";
+import type { CompleteEntry, EntryBody } from "../../runtime/journal/entry.ts";
+import { decodeEntry, type JournalEntry } from "../../runtime/journal/entry.ts";
+import { countOffsets, type Plan, type PoisonRecord, planHash } from "../../runtime/plan/plan.ts";
+import type { Committed, SimulatedTable } from "./simulated-sink.ts";
+import type { SimulatedLog, WriterIdentity } from "./simulated-store.ts";
+import type { SimulatedWorld } from "./world.ts";
+
+/** A batch that is recorded as complete. */
+export interface CompletedBatch {
+  readonly plan: Plan;
+  readonly poison: readonly PoisonRecord[];
+  readonly lost: readonly OffsetRange[];
+}
+
+/** All that was ever recorded of one lineage. */
+export interface Lineage {
+  readonly id: string;
+  /** By partition number. */
+  positions: Map<number, bigint>;
+  epoch: bigint;
+  nextBatchId: number;
+  inHand: Plan | undefined;
+  poison: PoisonRecord[];
+  readonly plans: Map<number, Plan>;
+  readonly completed: CompletedBatch[];
+  readonly abandoned: Set<number>;
+  resets: number;
+  home: SimulatedLog;
+  movedTo: string | undefined;
+  /** Plans, poison, completions and resets in order, as text. */
+  readonly history: string[];
+}
+
+export class Ledger {
+  readonly #world: SimulatedWorld;
+  readonly lineages = new Map<string, Lineage>();
+  /** Who began the newest epoch, by log. */
+  readonly #writers = new Map<SimulatedLog, WriterIdentity>();
+  /** What has been copied so far, by the log it is copied to. */
+  readonly #copies = new Map<SimulatedLog, string[]>();
+  readonly #planned: OffsetRange[] = [];
+  begins = 0;
+
+  constructor(world: SimulatedWorld) {
+    this.#world = world;
+  }
+
+  /** The lineage that began last. */
+  get newest(): Lineage | undefined {
+    return [...this.lineages.values()].at(-1);
+  }
+
+  /** The process that began the newest epoch. */
+  writerOf(log: SimulatedLog): string | undefined {
+    return this.#writers.get(log)?.processName;
+  }
+
+  onEntry(log: SimulatedLog, { seq, entry }: NumberedEntry, writer: WriterIdentity): void {
+    const decoded = decodeEntry(entry.bytes, `entry ${seq}`);
+    const { body } = decoded;
+    this.#world.note(`  entry ${seq} of ${log.url}: ${textOf(body).slice(0, 300)}`);
+    if (body.kind === "begin") this.#writers.set(log, writer);
+    else if (this.#writers.get(log) !== writer) {
+      this.#violate(`2.5 entry ${seq} was appended by ${writer.processName}, which is fenced`);
+    }
+    const lineage = this.#lineageOf(log, decoded);
+    if (body.kind === "begin") {
+      this.begins++;
+      if (seq <= lineage.epoch) this.#violate(`2.5 epoch ${seq} is not newer than ${lineage.epoch}`);
+      lineage.epoch = seq;
+      if (body.purpose === "copy") this.#copies.set(log, []);
+      return;
+    }
+    const copied = this.#copies.get(log);
+    if (copied !== undefined) this.#onCopied(lineage, log, body, copied);
+    else this.#onBody(lineage, log, seq, body);
+  }
+
+  /** A process has read a piece of the log. */
+  onRead(range: OffsetRange, processName: string): void {
+    const isPlanned = this.#planned.some(
+      (planned) =>
+        planned.partition === range.partition &&
+        planned.fromOffset <= range.fromOffset &&
+        range.untilOffset <= planned.untilOffset,
+    );
+    if (!isPlanned) this.#violate(`2.1 ${processName} reads ${describe(range)}, which no durable plan covers`);
+  }
+
+  /** Rows have become visible. */
+  onCommit(table: SimulatedTable, commit: Committed, processName: string): void {
+    const { lineageId, batchId, planHash: hash, rows } = commit;
+    this.#world.note(`  batch ${batchId} is visible: ${JSON.stringify(rows)}`);
+    const lineage = this.lineages.get(lineageId);
+    const plan = lineage?.plans.get(batchId);
+    const what = `batch ${batchId} written by ${processName}`;
+    if (lineage === undefined || plan?.hash !== hash) {
+      this.#violate(`2.1 ${what} has no durable plan with its hash`);
+      return;
+    }
+    const same = table.commits.filter((other) => other.lineageId === lineageId && other.batchId === batchId);
+    if (same.length > 1) this.#violate(`2.6 ${what} is visible twice`);
+    const mayComeLate = table.kind === "unique" && lineage.abandoned.has(batchId);
+    if (lineage.inHand?.batchId !== batchId && !mayComeLate) this.#violate(`2.4 ${what} is not in hand`);
+    if (table === this.#world.table) this.#checkRows(plan, rows);
+  }
+
+  #checkRows(plan: Plan, rows: readonly unknown[]): void {
+    const { topic } = this.#world;
+    const visible = new Set(rows);
+    const expected = plan.ranges.flatMap((range) =>
+      topic
+        .everIn(range)
+        .filter(({ kind }) => kind === "good")
+        .filter(({ offset }) => {
+          const row = rowOf(range.partition, offset);
+          // What the log has forgotten may be missing; whether that was recorded is judged in the end.
+          return visible.has(row) || offset >= topic.partition(range.partition).earliest;
+        })
+        .map(({ offset }) => rowOf(range.partition, offset)),
+    );
+    if (expected.join() !== rows.join()) {
+      this.#violate(`2.3 batch ${plan.batchId} gave ${rows.join(" ")} instead of ${expected.join(" ")}`);
+    }
+  }
+
+  #lineageOf(log: SimulatedLog, { lineageId, body }: JournalEntry): Lineage {
+    const known = this.lineages.get(lineageId);
+    if (known !== undefined) return known;
+    const other = [...this.lineages.values()].find((lineage) => lineage.home === log && log.entries.size > 1);
+    if (body.kind !== "begin" || other !== undefined) this.#violate(`2.8 a new lineage begins over ${other?.id}`);
+    const lineage: Lineage = {
+      id: lineageId,
+      positions: new Map(),
+      epoch: -1n,
+      nextBatchId: 0,
+      inHand: undefined,
+      poison: [],
+      plans: new Map(),
+      completed: [],
+      abandoned: new Set(),
+      resets: 0,
+      home: log,
+      movedTo: undefined,
+      history: [],
+    };
+    this.lineages.set(lineageId, lineage);
+    return lineage;
+  }
+
+  #onBody(lineage: Lineage, log: SimulatedLog, seq: bigint, body: EntryBody): void {
+    if (lineage.home !== log || lineage.movedTo !== undefined) {
+      this.#violate(`2.12 entry ${seq} of ${log.url} follows after the job has moved`);
+    }
+    if (isHistory(body)) lineage.history.push(textOf(body));
+    switch (body.kind) {
+      case "plan":
+        this.#onPlan(lineage, body.plan);
+        return;
+      case "poison":
+        this.#checkInHand(lineage, body);
+        for (const table of [this.#world.table, this.#world.deadLetters]) {
+          if (!this.#isWritten(table, lineage, body)) continue;
+          this.#violate(`2.11 batch ${body.batchId} lost records after it was written`);
+        }
+        lineage.poison.push(...body.records);
+        return;
+      case "complete":
+        this.#onComplete(lineage, body);
+        return;
+      case "reset":
+        if (lineage.inHand?.batchId !== body.abandonedBatchId) this.#violate("2.12 a reset drops a batch in silence");
+        if (lineage.inHand !== undefined) {
+          lineage.abandoned.add(lineage.inHand.batchId);
+          lineage.nextBatchId = lineage.inHand.batchId + 1;
+        }
+        lineage.inHand = undefined;
+        lineage.positions = positionsOf(body.positions);
+        lineage.resets++;
+        return;
+      case "moving":
+        lineage.movedTo = body.to;
+        return;
+      default:
+        this.#violate(`2.12 a stray entry "${body.kind}"`);
+    }
+  }
+
+  #onPlan(lineage: Lineage, plan: Plan): void {
+    const { batchId, ranges } = plan;
+    if (lineage.plans.has(batchId)) this.#violate(`2.2 batch ${batchId} is planned a second time`);
+    if (batchId !== lineage.nextBatchId) this.#violate(`2.3 batch ${batchId} follows, not ${lineage.nextBatchId}`);
+    if (lineage.inHand !== undefined) this.#violate(`2.4 batch ${batchId} is planned while another is in hand`);
+    if (planHash(lineage.id, batchId, ranges) !== plan.hash) this.#violate(`2.6 batch ${batchId} has a wrong hash`);
+    for (const range of ranges) {
+      const at = lineage.positions.get(range.partition);
+      const isContiguous = at === undefined || at === range.fromOffset;
+      if (!isContiguous) this.#violate(`2.3 ${describe(range)} does not begin at ${at}`);
+      if (range.untilOffset > this.#world.topic.partition(range.partition).latest) {
+        this.#violate(`2.1 ${describe(range)} ends beyond the log`);
+      }
+    }
+    lineage.plans.set(batchId, plan);
+    lineage.inHand = plan;
+    lineage.poison = [];
+    this.#planned.push(...ranges);
+  }
+
+  #onComplete(lineage: Lineage, body: CompleteEntry): void {
+    this.#checkInHand(lineage, body);
+    const plan = lineage.plans.get(body.batchId);
+    if (plan === undefined) return;
+    if (countOffsets(plan.ranges) > 0n && !this.#isWritten(this.#world.table, lineage, body)) {
+      this.#violate(`2.4 batch ${plan.batchId} is complete, but its rows are not visible`);
+    }
+    for (const { partition, untilOffset } of plan.ranges) lineage.positions.set(partition, untilOffset);
+    const recorded = positionsOf(body.positions);
+    const isSame =
+      recorded.size === lineage.positions.size &&
+      [...recorded].every(([partition, offset]) => lineage.positions.get(partition) === offset);
+    if (!isSame) this.#violate(`2.9 the completion of batch ${plan.batchId} records other positions`);
+    lineage.completed.push({ plan, poison: lineage.poison, lost: body.lost });
+    lineage.inHand = undefined;
+    lineage.nextBatchId = plan.batchId + 1;
+    if (body.next !== undefined) this.#onPlan(lineage, body.next);
+  }
+
+  #onCopied(lineage: Lineage, log: SimulatedLog, body: EntryBody, copied: string[]): void {
+    if (isHistory(body)) {
+      copied.push(textOf(body));
+      return;
+    }
+    if (body.kind !== "arrived") this.#violate(`2.12 "${body.kind}" in a copy that has not arrived`);
+    this.#copies.delete(log);
+    const tail = lineage.history.slice(lineage.history.length - copied.length);
+    const lastCompletion = lineage.history.findLastIndex((text) => text.includes('"complete"'));
+    const isWhole = copied.length >= lineage.history.length - lastCompletion;
+    if (tail.join() !== copied.join() || (lastCompletion >= 0 && !isWhole)) {
+      this.#violate("2.12 the copied history is not the job's");
+    }
+    if (lineage.movedTo !== log.url) this.#violate(`2.12 a copy arrives at ${log.url}, not at ${lineage.movedTo}`);
+    lineage.home = log;
+    lineage.movedTo = undefined;
+  }
+
+  #checkInHand(lineage: Lineage, { batchId, planHash: hash }: { batchId: number; planHash: string }): void {
+    if (lineage.inHand?.batchId === batchId && lineage.inHand.hash === hash) return;
+    this.#violate(`2.2 batch ${batchId} (${hash}) is not the one in hand`);
+  }
+
+  #isWritten(table: SimulatedTable, lineage: Lineage, { batchId, planHash: hash }: CompleteOrPoison): boolean {
+    return table.commits.some(
+      (commit) => commit.lineageId === lineage.id && commit.batchId === batchId && commit.planHash === hash,
+    );
+  }
+
+  #violate(message: string): void {
+    this.#world.violate(message);
+  }
+}
+
+type CompleteOrPoison = Pick<CompleteEntry, "batchId" | "planHash">;
+
+/** A row of the simulated pipeline. */
+export function rowOf(partition: number, offset: bigint): string {
+  return `${partition}:${offset}`;
+}
+
+function isHistory({ kind }: EntryBody): boolean {
+  return kind === "plan" || kind === "complete" || kind === "poison" || kind === "reset";
+}
+
+function textOf(body: EntryBody): string {
+  return JSON.stringify(body, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+}
+
+function positionsOf(positions: readonly Position[]): Map<number, bigint> {
+  return new Map(positions.map(({ partition, offset }) => [partition, offset]));
+}
+
+function describe({ partition, fromOffset, untilOffset }: OffsetRange): string {
+  return `${partition}:${fromOffset}-${untilOffset}`;
+}
