@@ -79,11 +79,11 @@ export class BatchRecords {
       reader.position++;
       const timestampDelta = reader.readLong();
       const offset = baseOffset + reader.readInt();
+      if (offset <= this.lastOffset || offset > lastOffset) throw this.damaged("its offsets are not in order");
       if (offset >= untilOffset) {
         reader.position = start;
         return true;
       }
-      if (offset <= this.lastOffset || offset > lastOffset) throw this.damaged("its offsets are not in order");
       this.lastOffset = offset;
       this.left--;
       if (offset >= fromOffset) {

@@ -32,14 +32,17 @@ export class FetchedRecords {
     this.aborted = new AbortedTransactions(options.aborted ?? []);
     this.next = options.fromOffset;
     let endOffset = options.fromOffset;
+    let lastOffset = -1;
     for (let at = 0; ; ) {
       const batch = readBatchHeader(options.bytes, at, options.partition);
       if (batch === undefined) break;
-      // The first may begin before what was asked for, but not end there.
-      const goesBack = this.batches.length === 0 ? batch.lastOffset < endOffset : batch.baseOffset < endOffset;
-      if (goesBack) throw damaged(options.partition, batch.baseOffset, "its offset is not after those before it");
+      // Only the first may begin, or lie, before what was asked for.
+      if (this.batches.length > 0 && batch.baseOffset <= lastOffset) {
+        throw damaged(options.partition, batch.baseOffset, "its offset is not after those before it");
+      }
       this.batches.push(batch);
-      endOffset = batch.lastOffset + 1;
+      lastOffset = batch.lastOffset;
+      endOffset = Math.max(endOffset, lastOffset + 1);
       at = batch.end;
     }
     this.endOffset = endOffset;
@@ -70,7 +73,7 @@ export class FetchedRecords {
       const isDone = this.current?.offer(target, this.next, until, budget) ?? true;
       if (!isDone) return;
       if (batch.lastOffset >= until) break;
-      this.next = batch.lastOffset + 1;
+      this.next = Math.max(this.next, batch.lastOffset + 1);
       this.nextBatch++;
       this.current = undefined;
     }
