@@ -56,7 +56,8 @@ export class GroupMirror {
   private async checkOurs(broker: BrokerAddress, lineageId: string, signal: AbortSignal): Promise<void> {
     const { client, groupId, adopt } = this.options;
     if (adopt) return;
-    const asked = [{ groupId, topics: null }] as unknown as Parameters<typeof offsetFetchV8.createRequest>[0];
+    // null: all topics. Version 8 sends no epoch.
+    const asked = [{ groupId, memberEpoch: NO_GENERATION, topics: null }];
     const answer = await client.call(broker, offsetFetchV8.api, [asked, false], signal);
     const group = answer.groups[0];
     if (group === undefined || group.errorCode !== BrokerError.none) {

@@ -36,6 +36,8 @@ export class BrokerTopics implements AsyncDisposable {
   async grow(topic: string, partitions: number): Promise<void> {
     await this.admin.createPartitions({ topics: [{ name: topic, count: partitions }] });
     await this.untilPartitions(topic, partitions);
+    // The library's producer puts partitions that it does not know of into others.
+    await this.producer.metadata({ topics: [topic], forceUpdate: true });
   }
 
   /** Writes messages in order, a hundred thousand at a time at most. */
