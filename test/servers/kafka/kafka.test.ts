@@ -55,6 +55,19 @@ async function clusterId(bootstrap: string, options: ConnectionOptions = {}): Pr
   }
 }
 
+/** Why the client was refused: the codes of the error, of those in it, and of their causes, outermost first. */
+async function refusal(bootstrap: string, options: ConnectionOptions = {}): Promise<string> {
+  const codesOf = (error: unknown): string[] => {
+    if (!(error instanceof Error)) return [];
+    const { code = error.message, errors = [] } = error as Error & { code?: string; errors?: unknown[] };
+    return [code, ...[...errors, error.cause].flatMap(codesOf)];
+  };
+  return await clusterId(bootstrap, options).then(
+    () => "let in",
+    (error) => codesOf(error).join(" "),
+  );
+}
+
 function saslOf(mechanism: AnyMechanism): ConnectionOptions {
   if (mechanism === "oauthbearer") {
     return { sasl: { mechanism: "OAUTHBEARER", token: unsecuredToken({ subject: "someone", lifetimeMs: 60_000 }) } };
@@ -100,31 +113,34 @@ describe("the run's broker", () => {
     async (mechanism) => {
       const { sasl } = saslOf(mechanism);
       const wrong = sasl && { sasl: { ...sasl, password: "wrong" } };
-      await expect(clusterId(server.saslBootstrap, wrong)).rejects.toThrow();
+      expect(await refusal(server.saslBootstrap, wrong)).toContain("PLT_KFK_AUTHENTICATION");
     },
   );
 
   test("an expired token is refused", async () => {
     const token = unsecuredToken({ subject: "someone", lifetimeMs: -3_600_000 });
-    await expect(clusterId(server.saslBootstrap, { sasl: { mechanism: "OAUTHBEARER", token } })).rejects.toThrow();
+    // The broker's answer says why in a challenge, which this client takes for a yes: its next request is refused.
+    expect(await refusal(server.saslBootstrap, { sasl: { mechanism: "OAUTHBEARER", token } })).toContain(
+      "PLT_KFK_RESPONSE PLT_KFK_PROTOCOL",
+    );
   });
 
   test("a broker whose certificate another authority has signed is not trusted", async () => {
     const tls = { ca: readFileSync(server.strangerCa) };
-    await expect(clusterId(server.tlsBootstrap, { tls })).rejects.toThrow();
+    expect(await refusal(server.tlsBootstrap, { tls })).toContain("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
   });
 
   test("mutual TLS refuses a client without a certificate, and one with a stranger's", async () => {
     const ca = readFileSync(server.ca);
-    await expect(clusterId(server.mutualTlsBootstrap, { tls: { ca } })).rejects.toThrow();
+    expect(await refusal(server.mutualTlsBootstrap, { tls: { ca } })).toContain("PLT_KFK_NETWORK");
     const strangers = { cert: readFileSync(server.strangerCert), key: readFileSync(server.strangerKey) };
-    await expect(clusterId(server.mutualTlsBootstrap, { tls: { ca, ...strangers } })).rejects.toThrow();
+    expect(await refusal(server.mutualTlsBootstrap, { tls: { ca, ...strangers } })).toContain("PLT_KFK_NETWORK");
   });
 
   test("topics are not made by asking for them", async () => {
     const admin = new Admin({ clientId: "test", bootstrapBrokers: [server.bootstrap], retries: false });
     const asked = admin.metadata({ topics: [`no-${randomUUID()}`], autocreateTopics: true });
-    await expect(asked).rejects.toThrow();
+    await expect(asked).rejects.toThrow("Unknown topic");
     await admin.close();
   });
 });
@@ -147,13 +163,13 @@ describe("a broker of one's own", () => {
     await own.restart();
     expect(await clusterId(own.bootstrap)).toBe(id);
     await own.kill();
-    await expect(clusterId(own.bootstrap)).rejects.toThrow();
+    expect(await refusal(own.bootstrap)).toContain("ECONNREFUSED");
     await own.start();
     expect(await consume(1)).toBe("two\n");
     const { stdout } = await runKafkaTool("consumer-groups", [...at, "--describe", "--group", "readers"], { signal });
     expect(stdout).toMatch(/readers\s+kept\s+0\s+2\s+2\s+0/);
     own.pause();
-    await expect(clusterId(own.bootstrap, { requestTimeout: 500 })).rejects.toThrow();
+    expect(await refusal(own.bootstrap, { requestTimeout: 500 })).toBe("PLT_KFK_NETWORK"); // connected, no answer
     own.resume();
     expect(await clusterId(own.bootstrap)).toBe(id);
   }, 120_000);

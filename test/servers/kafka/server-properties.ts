@@ -78,6 +78,9 @@ export function serverProperties({ folder, ports, password, certificates }: Plac
     "transaction.state.log.min.isr=1",
     "share.coordinator.state.topic.min.isr=1",
     "group.initial.rebalance.delay.ms=0",
+    // After a kill the next start waits until the old session has ended: 9 s by default.
+    "broker.session.timeout.ms=4000",
+    "broker.heartbeat.interval.ms=500",
     // An idle broker is idle, not at work twice a second.
     "metadata.max.idle.interval.ms=5000",
     // Tests write records of any age.
