@@ -84,6 +84,15 @@ export interface SourceReader<out R = unknown> extends AsyncDisposable {
    * @throws TransientError the log cannot be reached now
    */
   read(range: OffsetRange, options: ReadOptions): AsyncIterable<RecordChunk<R>>;
+  /**
+   * Told after a completion, for sources that show a job's positions in their own system's way; never read back. Not
+   * waited for by the batch, one call at a time, the newest positions of all partitions; a failure is a warning.
+   */
+  completed?(
+    positions: readonly Position[],
+    identity: { readonly lineageId: string },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** One record undecoded, for a dead letter; undefined when there is none at this offset. */
   readRaw(at: TopicPartition & { readonly offset: bigint }, signal: AbortSignal): Promise<RawRecord | undefined>;
 }

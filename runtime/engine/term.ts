@@ -16,6 +16,7 @@ import { withDeadline } from "./deadline.ts";
 import { startBeating } from "./heartbeat.ts";
 import { Opened } from "./opened.ts";
 import { Retention } from "./retention.ts";
+import { Showing } from "./showing.ts";
 
 export interface TermInput {
   readonly job: NormalizedJob;
@@ -37,6 +38,7 @@ export interface Term extends AsyncDisposable {
   readonly writer: SinkWriter;
   readonly deadLetterWriter: SinkWriter | undefined;
   readonly retention: Retention;
+  readonly showing: Showing;
   /** The partitions as they were when the term began. */
   readonly bounds: readonly PartitionBounds[];
 }
@@ -61,6 +63,7 @@ export async function openTerm(input: TermInput): Promise<Term> {
     stack.use(startBeating(journal, clock, abortSignal));
     const retention = stack.use(new Retention(input, journal));
     const { lineageId } = journal.state;
+    const showing = stack.use(new Showing({ reader, lineageId, clock, onWarning: context.warn }));
     const sinkContext: SinkContext = { ...context, lineageId, epoch: journal.epoch };
     const writer = stack.use(await job.sink.open(sinkContext, signal));
     const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
@@ -79,6 +82,7 @@ export async function openTerm(input: TermInput): Promise<Term> {
       deadLetterWriter,
       bounds,
       retention,
+      showing,
       [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
     };
   });

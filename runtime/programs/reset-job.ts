@@ -114,6 +114,7 @@ async function execute(context: ProgramContext, options: ResetOptions): Promise<
   await journal.append({ kind: "reset", positions, nextBatchId, reason, ...abandoned }, signal, {
     customary: positions,
   });
+  term.showing.show(positions);
   return { executed: true, changes: changesOf(before, positions), inHand };
 }
 

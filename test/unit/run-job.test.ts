@@ -258,6 +258,27 @@ describe("pipelines", () => {
   });
 });
 
+describe("showing positions through the source", () => {
+  test("the newest positions are shown after completions, and a failure is only a warning", async () => {
+    const { job, source, sink } = copyJob({ maxOffsetsPerBatch: 5 });
+    const shown: string[] = [];
+    const open: typeof source.open = async (context, signal) => {
+      const reader = await source.open(context, signal);
+      return Object.assign(reader, {
+        async completed(positions: readonly { offset: bigint }[]) {
+          shown.push(positions.map(({ offset }) => offset).join());
+          throw new Error("no such group");
+        },
+      });
+    };
+    const shown$ = defineJob({ ...job.definition, source: { ...source, open } } as never);
+    const { events } = await runAndWatch(shown$);
+    expect(sink.rows).toEqual(numbers(15));
+    expect(shown.at(-1)).toBe("15");
+    expect(events).toContainEqual({ type: "warning", message: expect.stringContaining("no such group") });
+  });
+});
+
 describe("poison records", () => {
   const isBad = (value: number) => value % 10 === 7;
   function poisonJob(onPoisonRecord: JobOptions["onPoisonRecord"]) {
