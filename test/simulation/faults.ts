@@ -1,5 +1,5 @@
-// What can go wrong with one request of a process to the world outside. A request travels, lands (its effect happens, all at
-// once), and its reply travels back: whatever breaks before, between or after is one of these.
+// What can go wrong with one request of a process to the world outside. A request travels, lands (its effect happens,
+// all at once), and its reply travels back: whatever breaks before, between or after is one of these.
 import type { Random } from "./random.ts";
 
 export type FaultKind =

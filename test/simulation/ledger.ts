@@ -1,6 +1,6 @@
-// Watches a simulated world and knows, without asking the runtime, what may happen next: every entry at the moment it is
-// durable, every read of the log, every row at the moment it is visible. What must not happen is a violation. The numbers in
-// the messages are those of the protocol's points (ARCHITECTURE.md).
+// Watches a simulated world and knows, without asking the runtime, what may happen next: every entry at the moment it
+// is durable, every read of the log, every row at the moment it is visible. What must not happen is a violation. The
+// numbers in the messages are those of the protocol's points (ARCHITECTURE.md).
 import type { OffsetRange, Position } from "../../runtime/contract/positions.ts";
 import type { NumberedEntry } from "../../runtime/contract/store.ts";
 import type { CompleteEntry, EntryBody } from "../../runtime/journal/entry.ts";

@@ -1,4 +1,5 @@
-// Chance from a seed: the same seed gives the same numbers on every machine, so that a failed schedule can be run again.
+// Chance from a seed: the same seed gives the same numbers on every machine, so that a failed schedule can be run
+// again.
 
 /** A stream of pseudo-random numbers (mulberry32). */
 export class Random {

@@ -1,6 +1,6 @@
-// One random schedule: a seed decides what the log gets, who starts, stops, resets and copies what and when, and what goes
-// wrong. After the trouble comes calm: everything that still runs is told to stop and must end, what is on its way arrives,
-// and one more run must finish all there is.
+// One random schedule: a seed decides what the log gets, who starts, stops, resets and copies what and when, and what
+// goes wrong. After the trouble comes calm: everything that still runs is told to stop and must end, what is on its
+// way arrives, and one more run must finish all there is.
 import { noFaults, randomFaults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import { JOB_NAME, type JobSettings, jobIn, PLAIN_SETTINGS, startRun } from "./simulated-job.ts";
@@ -119,7 +119,11 @@ class Schedule {
       () => some?.crash(),
       () => some?.thaw(),
       () => (random.chance(0.3) ? some?.abort() : undefined),
-      () => (random.chance(0.5) ? this.#startCopy() : this.#look()),
+      () => this.#look(),
+      () => {
+        // Two people may type the same command.
+        for (let copies = random.between(1, 2); copies > 0; copies--) this.#startCopy();
+      },
       () => this.#trim(),
     ];
     const isCrowded = alive.length >= MAX_PROCESSES_AT_ONCE;

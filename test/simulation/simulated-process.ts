@@ -1,5 +1,6 @@
-// A process in the simulated world: it can crash at any request, stand still for a while, and be told to stop. A crashed
-// process gets no reply and fires no timer any more, so its code never goes on; what it had sent before may still land.
+// A process in the simulated world: it can crash at any request, stand still for a while, and be told to stop. A
+// crashed process gets no reply and fires no timer any more, so its code never goes on; what it had sent before may
+// still land.
 import type { Clock } from "../../runtime/clock.ts";
 import type { FaultKind } from "./faults.ts";
 import type { SimulatedWorld } from "./world.ts";
@@ -100,7 +101,9 @@ export class SimulatedProcess {
     else if (this.#life === "frozen") this.#whenThawed.push(deliver);
   }
 
-  /** Sends a request and waits for its reply. Some requests cannot be given up; those reply whatever the signal says. */
+  /**
+   * Sends a request and waits for its reply. Some requests cannot be given up; those reply whatever the signal says.
+   */
   request<T>(request: Request<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const { signal } = request;

@@ -1,5 +1,5 @@
-// The log that the simulated job reads: it grows, gets partitions, has gaps, and may forget its beginning. The world keeps a
-// copy of all that was ever in it, to judge the output by.
+// The log that the simulated job reads: it grows, gets partitions, has gaps, and may forget its beginning. The world
+// keeps a copy of all that was ever in it, to judge the output by.
 import {
   comparePartitions,
   type OffsetRange,

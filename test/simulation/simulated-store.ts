@@ -1,5 +1,5 @@
-// A checkpoint store that does what the contract says and not a bit more: a request is checked against the fence and the head
-// at the moment it lands, which may be long after whoever sent it has given up, crashed or been replaced.
+// A checkpoint store that does what the contract says and not a bit more: a request is checked against the fence and
+// the head at the moment it lands, which may be long after whoever sent it has given up, crashed or been replaced.
 import type { Position } from "../../runtime/contract/positions.ts";
 import type { JointTransaction } from "../../runtime/contract/sink.ts";
 import type {

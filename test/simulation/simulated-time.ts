@@ -1,5 +1,5 @@
-// Virtual time: a queue of things to happen. One happens at a time, and everything that follows from it without waiting is
-// over before the next, so that the order of things is the seed's and nobody else's.
+// Virtual time: a queue of things to happen. One happens at a time, and everything that follows from it without
+// waiting is over before the next, so that the order of things is the seed's and nobody else's.
 
 interface Scheduled {
   readonly atMs: number;

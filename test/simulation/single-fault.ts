@@ -1,6 +1,6 @@
-// One run, one fault: with every kind of fault at every single request in turn. Then the job is started again until it is
-// done; a process that stands still goes on only when the next one has finished.
-import { type FaultKind, type Faults, noFaults } from "./faults.ts";
+// One run, one fault: with every kind of fault at every single request in turn. Then the job is started again until
+// it is done; a process that stands still goes on only when the next one has finished.
+import { type FaultKind, type Faults, faultAt, noFaults } from "./faults.ts";
 import { type JobSettings, startRun } from "./simulated-job.ts";
 import type { TableKind } from "./simulated-sink.ts";
 import { judgeEnd, judgeOutput } from "./verdict.ts";
@@ -13,6 +13,8 @@ export interface SingleFault {
   readonly tableKind: TableKind;
   readonly settings: JobSettings;
   readonly faults: Faults;
+  /** The run goes on with a batch that an earlier one has left in hand when it crashed. */
+  readonly resumes?: boolean;
   readonly keepsTrace?: boolean;
   /** Breaks the world on purpose. */
   readonly prepare?: (world: SimulatedWorld) => void;
@@ -20,10 +22,15 @@ export interface SingleFault {
 
 /** Runs one schedule with the given faults in its first run, and judges it. */
 export async function runWithFault(input: SingleFault): Promise<SimulatedWorld> {
-  const { runtime, tableKind, settings, faults, keepsTrace = false, prepare = () => {} } = input;
+  const { runtime, tableKind, settings, faults, resumes = false, keepsTrace = false, prepare = () => {} } = input;
   const world = new SimulatedWorld({ seed: 1, runtime, tableKind, keepsTrace });
   fill(world);
   prepare(world);
+  if (resumes) {
+    world.faults = faultAt("sink.write", "crash-before");
+    const earlier = startRun(world, "earlier", world.logs[0], settings);
+    await world.time.runUntil(() => earlier.hasCrashed, HOUR_MS);
+  }
   world.faults = faults;
   world.thawsByItself = false;
   const [log] = world.logs;
@@ -65,8 +72,8 @@ function fill({ topic }: SimulatedWorld): void {
 /** How many requests the first run makes when nothing goes wrong. */
 export async function countRequests(input: Omit<SingleFault, "faults">): Promise<number> {
   let count = 0;
-  const counting: Faults = () => {
-    count++;
+  const counting: Faults = (_, processName) => {
+    if (processName === "first") count++;
     return "none" satisfies FaultKind;
   };
   await runWithFault({ ...input, faults: counting });

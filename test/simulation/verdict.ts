@@ -1,5 +1,5 @@
-// Judges a simulated world when all is quiet: is everything that was ever in the log visible exactly once and in order, unless
-// the history says otherwise; and did every process end the way it may?
+// Judges a simulated world when all is quiet: is everything that was ever in the log visible exactly once and in
+// order, unless the history says otherwise; and did every process end the way it may?
 
 import { type CompletedBatch, type Lineage, rowOf } from "./ledger.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";

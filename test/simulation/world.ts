@@ -1,5 +1,5 @@
-// A simulated world: time, chance, servers that survive everything, and processes that do not. It holds what is durable, lets
-// programs run in processes, and collects what must not happen.
+// A simulated world: time, chance, servers that survive everything, and processes that do not. It holds what is
+// durable, lets programs run in processes, and collects what must not happen.
 import type { CheckpointStore } from "../../runtime/contract/store.ts";
 import { type Faults, noFaults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
