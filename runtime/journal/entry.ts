@@ -90,7 +90,7 @@ export type EntryBody = BeginEntry | PlanEntry | PoisonEntry | CompleteEntry | R
 export interface EntryHeader {
   readonly jobName: string;
   readonly lineageId: string;
-  /** The term it was written in: a writer that was replaced is told so even when the newer beginning has been pruned. */
+  /** The term it was written in. A replaced writer learns of the newer term by it when that one's beginning is pruned. */
   readonly epoch: bigint;
   /** Random; the same for all terms of one run, which knows its own entries by it. */
   readonly runId: string;

@@ -1,6 +1,6 @@
-// Decides whether a log, as it was read, may be taken over: not by a run that another run has replaced since, not where
-// the job has moved away or has not arrived, and, for a copy, only where no checkpoint in use would be overwritten. Pure;
-// the take-over itself fails when the log has changed since it was read.
+// Decides whether a log, as it was read, may be taken over: not by a run that another run has replaced since, not
+// where the job has moved away or has not arrived, and, for a copy, only where no checkpoint in use would be
+// overwritten. Pure; the take-over itself fails when the log has changed since it was read.
 import { randomBytes } from "node:crypto";
 import { CheckpointCorruptError, ConfigError, FencedError, TransientError } from "../errors.ts";
 import type { BeginEntry } from "./entry.ts";

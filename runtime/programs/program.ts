@@ -35,8 +35,8 @@ export interface ProgramContext {
 }
 
 /**
- * Opens a store by its URL and closes it when the work is done; a store object stays the caller's to close. When the work
- * fails and closing fails as well, the work's error is the one that is told.
+ * Opens a store by its URL and closes it when the work is done; a store object stays the caller's to close. When the
+ * work fails and closing fails as well, the work's error is the one that is told.
  */
 export async function withStore<T>(
   checkpoint: string | CheckpointStore,

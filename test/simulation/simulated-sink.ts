@@ -1,8 +1,8 @@
 // Where the simulated job's rows go: a table with markers, on servers of one of four kinds.
 //
-//   epoch        refuses writers of an older epoch from the moment a newer one has opened it (a table with an epoch row)
-//   last-opener  refuses all but whoever opened it last, whatever their epochs, and knows the newest marker only (a Kafka
-//                transactional.id): after opening it, only the log can tell whether one should have
+//   epoch        refuses older epochs from the moment a newer one has opened it (a table with an epoch row)
+//   last-opener  refuses all but whoever opened it last, whatever their epochs, and knows the newest marker only (a
+//                Kafka transactional.id): after opening it, only the log can tell whether one should have
 //   unique       refuses nobody, but no marker can be written twice (a unique constraint)
 //   joint        like epoch, and the store can complete its transaction together with an entry (the same database)
 import type {
