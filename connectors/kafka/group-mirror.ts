@@ -6,11 +6,14 @@ import { ConfigError, comparePartitions, messageOf, type Position, TransientErro
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { Patience } from "./patience.ts";
 
 /** The group's protocol is not used: offsets are written from outside, as kafka-consumer-groups does. */
 const NO_GENERATION = -1;
 const NO_MEMBER = "";
 const UNKNOWN_EPOCH = -1;
+/** A cluster's first group waits for its topic to be made. */
+const PATIENCE_MS = 5_000;
 
 export interface GroupMirrorOptions {
   readonly client: KafkaClient;
@@ -32,24 +35,50 @@ export class GroupMirror {
     this.options = options;
   }
 
-  /** Writes the positions of all partitions; warns the first time that it cannot. Rejects only when told to stop. */
+  /**
+   * Writes the positions of all partitions; tries for some seconds, and warns the first time that it cannot. Rejects only
+   * when told to stop.
+   */
   async write(positions: readonly Position[], lineageId: string, signal: AbortSignal): Promise<void> {
     if (this.isRefused || positions.length === 0) return;
-    const { groupId, warn } = this.options;
+    const patience = new Patience(PATIENCE_MS);
     try {
-      this.coordinator ??= await this.options.client.coordinator(groupId, signal);
+      for (;;) {
+        const failure = await this.attempt(positions, lineageId, signal);
+        if (failure === undefined) return;
+        await patience.wait(failure, signal);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      this.isRefused = error instanceof ConfigError;
+      if (!this.hasWarned) this.warn(error);
+      this.hasWarned = true;
+    }
+  }
+
+  /** Writes once. Returns what may pass; throws what does not. */
+  private async attempt(
+    positions: readonly Position[],
+    lineageId: string,
+    signal: AbortSignal,
+  ): Promise<TransientError | undefined> {
+    try {
+      this.coordinator ??= await this.options.client.coordinator(this.options.groupId, signal);
       if (!this.isOurs) await this.checkOurs(this.coordinator, lineageId, signal);
       this.isOurs = true;
       await this.commit(this.coordinator, positions, lineageId, signal);
+      return undefined;
     } catch (error) {
-      signal.throwIfAborted();
       this.coordinator = undefined;
-      this.isRefused = error instanceof ConfigError;
-      if (this.hasWarned) return;
-      this.hasWarned = true;
-      const hint = error instanceof ConfigError && error.hint !== undefined ? ` (${error.hint})` : "";
-      warn(`the consumer group "${groupId}" does not show this job's offsets: ${messageOf(error)}${hint}`);
+      if (error instanceof TransientError) return error;
+      throw error;
     }
+  }
+
+  private warn(error: unknown): void {
+    const { groupId, warn } = this.options;
+    const hint = error instanceof ConfigError && error.hint !== undefined ? ` (${error.hint})` : "";
+    warn(`the consumer group "${groupId}" does not show this job's offsets: ${messageOf(error)}${hint}`);
   }
 
   /** @throws ConfigError the group has offsets that this job did not write, and it may not adopt them */
