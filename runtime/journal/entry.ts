@@ -90,7 +90,7 @@ export type EntryBody = BeginEntry | PlanEntry | PoisonEntry | CompleteEntry | R
 export interface EntryHeader {
   readonly jobName: string;
   readonly lineageId: string;
-  /** The term it was written in. A replaced writer learns of the newer term by it when that one's beginning is pruned. */
+  /** The term it was written in: so a replaced writer learns of a newer term whose beginning has been pruned. */
   readonly epoch: bigint;
   /** Random; the same for all terms of one run, which knows its own entries by it. */
   readonly runId: string;

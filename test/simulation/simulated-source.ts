@@ -12,7 +12,7 @@ import type { OffsetSpec, ReadOptions, RecordChunk, Source, SourceReader } from 
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { SimulatedWorld } from "./world.ts";
 
-export const TOPIC = "orders";
+const TOPIC = "orders";
 const MARK = "the-same-log";
 
 /** What becomes of a record: a row, nothing (no value), or a poison record of one kind or the other. */
