@@ -27,6 +27,7 @@ export type {
   BatchWrite,
   EncodedRows,
   Guarantee,
+  JointTransaction,
   RowEncoder,
   Sink,
   SinkContext,

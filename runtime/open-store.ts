@@ -17,12 +17,14 @@ type Opener = (url: string, baseDir: string) => Promise<CheckpointStore>;
 const SCHEMES: ReadonlyMap<string, Opener> = new Map([
   ["file", openFileStore],
   ["memory", openMemoryStore],
+  ["postgres", openPostgresStore],
+  ["postgresql", openPostgresStore],
 ]);
 
 let sharedMemoryStore: CheckpointStore | undefined;
 
 /**
- * The store of a URL: `file:DIR` or `memory:` (one for the whole process). A store object is given back as it is.
+ * The store of a URL: `file:DIR`, `postgres://…` or `memory:` (one for the whole process). A store object is given back as it is.
  * @throws ConfigError the URL has no scheme, or one that no store of this version has
  */
 export async function openStore(
@@ -42,7 +44,7 @@ function hintFor(checkpoint: string, scheme: string | undefined): string {
   if (scheme === undefined) return `for a folder, write file:${checkpoint || ".tidemark"}`;
   const known = [...SCHEMES.keys()];
   const near = nearest(scheme, known);
-  const schemes = `this version has ${known.map((name) => `${name}:`).join(" and ")}`;
+  const schemes = `this version has ${known.map((name) => `${name}:`).join(", ")}`;
   return near === undefined ? schemes : `did you mean ${near}:? ${schemes}`;
 }
 
@@ -73,4 +75,9 @@ async function openMemoryStore(url: string): Promise<CheckpointStore> {
   const { memoryStore } = await import("../checkpoints/memory.ts");
   sharedMemoryStore ??= memoryStore();
   return sharedMemoryStore;
+}
+
+async function openPostgresStore(url: string): Promise<CheckpointStore> {
+  const { postgresStore } = await import("../checkpoints/postgres.ts");
+  return postgresStore({ url });
 }

@@ -18,6 +18,8 @@ import { type PreparedBatch, prepareBatch } from "./prepare-batch.ts";
 import type { Term } from "./term.ts";
 
 const PROGRESS_EVERY_MS = 100;
+/** A job that waits writes nothing, so it looks from time to time whether another run has taken over. */
+const VERIFY_EVERY_MS = 2_000;
 
 /**
  * Runs batches until there is nothing left to do or `stopSignal` is aborted, which finishes the batch in hand first.
@@ -49,10 +51,15 @@ type Planned = Extract<Decision, { do: "plan" }>;
 type Ended = { readonly do: "end"; readonly reason: EndReason };
 
 async function waitForPlan(term: Term, memory: RunMemory, stopSignal: AbortSignal): Promise<Planned | Ended> {
-  const { clock, onEvent } = term.input;
+  const { clock, onEvent, abortSignal } = term.input;
   let isIdle = false;
+  let verifiedMs = clock.elapsed();
   for (;;) {
     if (stopSignal.aborted) return { do: "end", reason: "stopped" };
+    if (clock.elapsed() - verifiedMs >= VERIFY_EVERY_MS) {
+      await term.journal.verifyHead(abortSignal);
+      verifiedMs = clock.elapsed();
+    }
     const decision = await decideNow(term, memory);
     if (decision.do !== "wait") return decision;
     if (!isIdle) onEvent({ type: "idle", lag: decision.lag });

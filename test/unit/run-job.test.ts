@@ -10,6 +10,7 @@ import {
   type DeadLetter,
   deadLetter,
   defineJob,
+  FencedError,
   type JobEvent,
   type JobOptions,
   mapAsync,
@@ -356,6 +357,23 @@ describe("poison records", () => {
       onPoisonRecord: "skip",
     });
     await expect(runJob(job)).rejects.toThrow(/on no record alone/);
+  });
+});
+
+describe("a run that waits", () => {
+  test("notices within seconds that another run has taken over", async () => {
+    const store = memoryStore();
+    const { job } = copyJob({ trigger: "continuous", checkpoint: store });
+    const stop = new AbortController();
+    let second: Promise<unknown> | undefined;
+    const first = runJob(job, {
+      onEvent: ({ type }) => {
+        if (type === "idle") second ??= runJob(job, { takeOver: true, signal: stop.signal });
+      },
+    });
+    await expect(first).rejects.toThrow(FencedError);
+    stop.abort();
+    await second;
   });
 });
 
