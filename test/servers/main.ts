@@ -7,6 +7,7 @@ import { ConfigError } from "../../runtime/errors.ts";
 import { allServers } from "./all-servers.ts";
 import { type ServerHome, startServer, statusOf, stopServer } from "./control.ts";
 import { serversRoot } from "./repository.ts";
+import { removeAbandonedRuns } from "./run-folder.ts";
 import type { ServerKind } from "./server-kind.ts";
 
 /** By server, by name of the port. */
@@ -68,6 +69,7 @@ async function start(kinds: readonly ServerKind[], { port }: { port: WantedPorts
 
 async function stop(kinds: readonly ServerKind[]): Promise<void> {
   const chosen = kinds.length > 0 ? kinds : allServers;
+  await removeAbandonedRuns(serversRoot, stopping.signal);
   await Promise.all(chosen.map((kind) => stopServer(homeOf(kind), stopping.signal)));
   print(chosen.map(({ name }) => [name, { status: "stopped" }]));
 }
@@ -95,7 +97,7 @@ program
   .action(start);
 program
   .command("stop")
-  .description("stop servers (all of them unless named); their data stay")
+  .description("stop servers (all of them unless named), and what killed test runs left; the data stay")
   .argument("[names...]", `which: ${names}`, collectKinds, [])
   .action(stop);
 program.command("status").description("print what is running, and its addresses").action(status);

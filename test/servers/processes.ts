@@ -25,7 +25,8 @@ function factsOf(pid: number): ProcessFacts | undefined {
     // proc(5): the name is in parentheses and may hold anything; after it state, ppid, …, and as the 22nd the start.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state = "Z", parent = "0"] = fields;
-    // A process whose first thread has ended is a zombie too, and while others of its threads live it holds its sockets.
+    // A process whose first thread has ended is a zombie too, and while others of its threads live it holds its
+    // sockets.
     const hasEnded = /[ZX]/.test(state) && Number(fields[17]) <= 1;
     return hasEnded ? undefined : { parent: Number(parent), startedAt: fields[19] ?? "" };
   } catch {

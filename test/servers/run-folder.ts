@@ -1,10 +1,12 @@
 // The folder of the servers that one run of the tests has started: its name says which process the run is, so that
 // what a run left behind that was killed can be told from what another run is using.
+import { existsSync, readdirSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { allServers } from "./all-servers.ts";
 import { removeServer } from "./control.ts";
-import { identify } from "./processes.ts";
+import { identify, killTree } from "./processes.ts";
+import { readState } from "./server-state.ts";
 
 const pattern = /^run-(\d+)-/;
 
@@ -15,6 +17,17 @@ function nameOfRun(pid: number): string {
 /** Where this process, as the one that runs the tests, keeps its servers. Nothing is made. */
 export function runFolder(root: string): string {
   return join(root, nameOfRun(process.pid));
+}
+
+/**
+ * Kills all servers of a run, at once and without waiting, for a process that is being ended itself. The folder stays,
+ * for removeAbandonedRuns.
+ */
+export function killRun(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    for (const process of readState(join(folder, name))?.processes ?? []) killTree(process);
+  }
 }
 
 /** Kills all servers of a run and removes their data. Idempotent. */

@@ -28,7 +28,7 @@ export function readState<Addresses extends object>(folder: string): ServerState
   try {
     return JSON.parse(readFileSync(fileIn(folder), "utf8"));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
 }

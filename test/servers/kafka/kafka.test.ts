@@ -146,7 +146,7 @@ describe("the run's broker", () => {
 });
 
 describe("a broker of one's own", () => {
-  test("keeps its addresses, records and groups over a restart and a kill, and answers nothing while it is paused", async () => {
+  test("comes back from a restart and from a kill as it was, and answers nothing while it is paused", async () => {
     await using own = await ownKafkaServer();
     const at = ["--bootstrap-server", own.bootstrap];
     const topic = ["--topic", "kept"];
