@@ -32,9 +32,8 @@ export class SimulatedTime {
     await allThatFollows();
     while (!isDone()) {
       const next = this.#pop();
-      if (next === undefined) return false;
-      if (next.atMs > deadlineMs) {
-        this.#push(next);
+      if (next === undefined || next.atMs > deadlineMs) {
+        if (next !== undefined) this.#push(next);
         this.nowMs = deadlineMs;
         return false;
       }
