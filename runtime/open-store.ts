@@ -24,7 +24,8 @@ const SCHEMES: ReadonlyMap<string, Opener> = new Map([
 let sharedMemoryStore: CheckpointStore | undefined;
 
 /**
- * The store of a URL: `file:DIR`, `postgres://…` or `memory:` (one for the whole process). A store object is given back as it is.
+ * The store of a URL: `file:DIR`, `postgres://…` or `memory:` (one for the whole process). A store object is given back
+ * as it is.
  * @throws ConfigError the URL has no scheme, or one that no store of this version has
  */
 export async function openStore(

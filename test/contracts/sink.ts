@@ -34,6 +34,8 @@ export interface SinkHarness {
   readonly guarantee: Guarantee;
   /** Whether opening shuts older writers out. */
   readonly fences: boolean;
+  /** Texts that the system cannot hold: the encoder must refuse them, so that the record they come from is known. */
+  readonly refusedTexts?: readonly string[];
   create(): Promise<SinkUnderTest>;
 }
 
@@ -151,7 +153,9 @@ export function sinkContract(harness: SinkHarness): void {
     });
 
     it("gives back any text as it was written", async () => {
-      const rows = HOSTILE.map((text, id) => ({ id, text }));
+      const refused = harness.refusedTexts ?? [];
+      const rows = HOSTILE.filter((text) => !refused.includes(text)).map((text, id) => ({ id, text }));
+      for (const text of refused) expect(() => place.sink.encoder().add({ id: 0, text })).toThrow();
       await writeBatch(await open(1n), batchOf(0), rows);
       expect(await place.readAll()).toEqual(rows);
     });

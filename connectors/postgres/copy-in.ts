@@ -1,0 +1,50 @@
+// One `copy … from stdin` as the driver's query queue takes it: the bytes are ready, so they follow the server's
+// consent in one go. After a failure the server skips what is left, and the connection can be used again.
+// (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY)
+import type { Connection, Submittable } from "pg";
+
+/** What the driver's connection has beside its types. */
+interface CopyConnection {
+  sendCopyFromChunk(chunk: Uint8Array): void;
+  endCopyFrom(): void;
+}
+
+/** Copies ready bytes; `done` settles when the server has taken all of them, or none. */
+export class CopyIn implements Submittable {
+  readonly done: Promise<void>;
+  readonly #statement: string;
+  readonly #chunks: readonly Uint8Array[];
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  /** @param statement ends with `from stdin`; the bytes are in its format */
+  constructor(statement: string, chunks: readonly Uint8Array[]) {
+    this.#statement = statement;
+    this.#chunks = chunks;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever gave up waiting does not hear of the end of the connection.
+    this.done.catch(() => undefined);
+  }
+
+  submit(connection: Connection): void {
+    connection.query(this.#statement);
+  }
+
+  handleCopyInResponse(connection: CopyConnection): void {
+    for (const chunk of this.#chunks) connection.sendCopyFromChunk(chunk);
+    connection.endCopyFrom();
+  }
+
+  handleCommandComplete(): void {}
+
+  handleError(error: unknown): void {
+    this.#reject(error);
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve();
+  }
+}

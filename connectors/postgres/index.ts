@@ -1,0 +1,2 @@
+// Postgres as a sink.
+export { type PostgresSinkOptions, postgresSink } from "./sink.ts";
