@@ -1,6 +1,6 @@
-// One question to many partitions: grouped by leader, one request a broker, all at the same time. Where the answer is that
-// the leader has moved, or a broker is away, the cluster is asked anew and the rest of the question put again, within
-// bounds. An answer that no repetition changes (not allowed) ends it at once.
+// One question to many partitions: grouped by leader, one request a broker, all at the same time. Where the answer is
+// that the leader has moved, or a broker is away, the cluster is asked anew and the rest of the question put again,
+// within bounds. An answer that no repetition changes (not allowed) ends it at once.
 import { partitionKey, TidemarkError, type TopicPartition, TransientError } from "../../runtime/index.ts";
 import type { Cluster, LocatedPartition } from "./cluster.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";

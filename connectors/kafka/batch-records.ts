@@ -11,7 +11,9 @@ const EMPTY = new Uint8Array(0);
 
 /** Takes records; `RecordDecoder` is one. */
 export interface RecordTarget {
-  /** Starts are inclusive, ends exclusive, −1 and −1 where there is no value or key. Bytes are valid during the call. */
+  /**
+   * Starts are inclusive, ends exclusive, −1 and −1 where there is no value or key. Bytes are valid during the call.
+   */
   add(
     buffer: Buffer,
     offset: bigint,

@@ -1,5 +1,5 @@
-// One connection a broker, made when it is first needed, shared by everything that asks this broker, and made anew after
-// it broke. Every call has a deadline and ends when it is told to; requests that are already sent are left to the
+// One connection a broker, made when it is first needed, shared by everything that asks this broker, and made anew
+// after it broke. Every call has a deadline and ends when it is told to; requests that are already sent are left to the
 // connection, and their answers are dropped.
 import { isIP } from "node:net";
 import { type API, Connection, type ConnectionOptions, type SASLOptions } from "@platformatic/kafka";

@@ -1,6 +1,6 @@
-// A Kafka cluster as its users here see it: ask any broker for the cluster's state, a partition's leader for its offsets
-// and records, a group's coordinator for the group's. It looks for leaders again when they moved, within bounds, and has
-// one connection a broker. It never joins a group and never writes records.
+// A Kafka cluster as its users here see it: ask any broker for the cluster's state, a partition's leader for its
+// offsets and records, a group's coordinator for the group's. It looks for leaders again when they moved, within
+// bounds, and has one connection a broker. It never joins a group and never writes records.
 import {
   apiVersionsV3,
   fetchV13,

@@ -1,6 +1,6 @@
-// Writes a job's positions to the consumer group of its name, so that lag shows in the tools people have. Nothing is ever
-// read back from there, and nothing depends on it: every failure is one warning. Each offset's metadata says whose it is;
-// a group whose offsets are not this job's is left alone, unless the job adopts it.
+// Writes a job's positions to the consumer group of its name, so that lag shows in the tools people have. Nothing is
+// ever read back from there, and nothing depends on it: every failure is one warning. Each offset's metadata says whose
+// it is; a group whose offsets are not this job's is left alone, unless the job adopts it.
 import { offsetCommitV8, offsetFetchV8 } from "@platformatic/kafka";
 import { ConfigError, comparePartitions, messageOf, type Position, TransientError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
@@ -36,8 +36,8 @@ export class GroupMirror {
   }
 
   /**
-   * Writes the positions of all partitions; tries for some seconds, and warns the first time that it cannot. Rejects only
-   * when told to stop.
+   * Writes the positions of all partitions; tries for some seconds, and warns the first time that it cannot. Rejects
+   * only when told to stop.
    */
   async write(positions: readonly Position[], lineageId: string, signal: AbortSignal): Promise<void> {
     if (this.isRefused || positions.length === 0) return;

@@ -1,6 +1,6 @@
-// What was fetched beyond the end of a range, for the range that will most likely follow: the rest of the last fetch, and
-// the fetch after it, which may be under way. Bounded in bytes over all partitions; what there is no room for is fetched
-// again. It never changes what is read, only how soon.
+// What was fetched beyond the end of a range, for the range that will most likely follow: the rest of the last fetch,
+// and the fetch after it, which may be under way. Bounded in bytes over all partitions; what there is no room for is
+// fetched again. It never changes what is read, only how soon.
 import { partitionKey, type TopicPartition } from "../../runtime/index.ts";
 import type { Fetched } from "./fetcher.ts";
 

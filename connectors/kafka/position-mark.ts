@@ -1,6 +1,6 @@
-// What a position remembers of its log: `<cluster id>/<topic id>/<leader epoch>`. The two ids decide whether it is the same
-// log: a topic that was deleted and created again has another id. The epoch is that of the log's end when the mark was
-// made, at least that of the records before the position: it tells whether the log was cut below it since.
+// What a position remembers of its log: `<cluster id>/<topic id>/<leader epoch>`. The two ids decide whether it is the
+// same log: a topic that was deleted and created again has another id. The epoch is that of the log's end when the mark
+// was made, at least that of the records before the position: it tells whether the log was cut below it since.
 
 /** A mark's parts. */
 export interface LogIdentity {
@@ -12,6 +12,7 @@ export interface LogIdentity {
 
 const MARK = /^([^/]{1,100})\/([0-9a-f-]{36})\/(-1|\d{1,10})$/;
 
+/** A mark as it is kept with a position: at most 150 bytes. */
 export function formatMark({ clusterId, topicId, leaderEpoch }: LogIdentity): string {
   return `${clusterId}/${topicId}/${leaderEpoch}`;
 }

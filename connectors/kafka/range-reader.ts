@@ -1,5 +1,5 @@
-// Reads one range of one partition: takes what was kept from the range before, keeps one fetch under way while it decodes,
-// and leaves behind what came beyond the end. Ends exactly at the range's end, whatever gaps there are.
+// Reads one range of one partition: takes what was kept from the range before, keeps one fetch under way while it
+// decodes, and leaves behind what came beyond the end. Ends exactly at the range's end, whatever gaps there are.
 import type { OffsetRange } from "../../runtime/index.ts";
 import { abortable } from "./abortable.ts";
 import type { RecordTarget } from "./batch-records.ts";
@@ -27,8 +27,8 @@ export class RangeReader {
   }
 
   /**
-   * Offers the records of a range to the target, chunk by chunk: each step has offered one, and the last has come to the
-   * range's end.
+   * Offers the records of a range to the target, chunk by chunk: each step has offered one, and the last has come to
+   * the range's end.
    * @throws DataLossError a part of the range is not there; what comes before it was offered
    * @throws TransientError Kafka cannot be read now, or a batch is damaged
    */

@@ -1,6 +1,6 @@
-// The open Kafka source. It knows the partitions and their bounds by asking the brokers each time; reads fixed ranges; and
-// tells logs apart by their ids. It joins no consumer group and changes nothing, but for the group that mirrors the job's
-// positions.
+// The open Kafka source. It knows the partitions and their bounds by asking the brokers each time; reads fixed ranges;
+// and tells logs apart by their ids. It joins no consumer group and changes nothing, but for the group that mirrors the
+// job's positions.
 import {
   comparePartitions,
   DataLossError,

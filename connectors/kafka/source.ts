@@ -1,5 +1,5 @@
-// The Kafka source's definition: topics of one cluster, read by explicit partitions and offsets. Checks its options; the
-// Kafka library is loaded, and connected, when a job opens it.
+// The Kafka source's definition: topics of one cluster, read by explicit partitions and offsets. Checks its options;
+// the Kafka library is loaded, and connected, when a job opens it.
 import {
   bytes,
   ConfigError,
@@ -35,8 +35,8 @@ export interface KafkaSourceOptions<V, K = null> extends KafkaConnectionOptions 
   /** Fetched ahead for the next batch, over all partitions; 0 to 4 GiB, default 64 MiB. */
   readonly maxBufferedBytes?: number;
   /**
-   * true (default): after each batch the positions are shown as offsets of the consumer group named as the job. They are
-   * never read back.
+   * true (default): after each batch the positions are shown as offsets of the consumer group named as the job. They
+   * are never read back.
    */
   readonly mirrorOffsetsToGroup?: boolean;
   /** true: that group's offsets may be written over though others wrote them. Default false. */

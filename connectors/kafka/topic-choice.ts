@@ -1,5 +1,6 @@
-// Which topics a source reads: names, or a pattern that is looked up again and again, so that new topics are found while
-// the job runs. Remembers each topic's id as it was first seen: one that comes back with another id is another topic.
+// Which topics a source reads: names, or a pattern that is looked up again and again, so that new topics are found
+// while the job runs. Remembers each topic's id as it was first seen: one that comes back with another id is another
+// topic.
 import { ConfigError, TransientError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import type { TopicInfo, TopicProblem } from "./cluster.ts";

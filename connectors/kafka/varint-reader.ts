@@ -1,5 +1,6 @@
-// Kafka's variable-length numbers (zigzag, seven bits a byte, lowest first), as in Protocol Buffers. The reader does not
-// look for its end: beyond it every byte reads as zero, so that it always stops, and the caller compares `position`.
+// Kafka's variable-length numbers (zigzag, seven bits a byte, lowest first), as in Protocol Buffers. The reader does
+// not look for its end: beyond it every byte reads as zero, so that it always stops, and the caller compares
+// `position`.
 
 /** Reads numbers one after the other. */
 export class VarintReader {

@@ -1,5 +1,5 @@
-// Topics on a real broker for tests: made under names of their own, written to by the Kafka library's producer, and ready
-// to be read when the functions here resolve.
+// Topics on a real broker for tests: made under names of their own, written to by the Kafka library's producer, and
+// ready to be read when the functions here resolve.
 import { randomBytes } from "node:crypto";
 import { Admin, type MessageToProduce, Producer } from "@platformatic/kafka";
 

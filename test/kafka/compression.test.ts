@@ -1,5 +1,5 @@
-// The decompressors against other implementations of the same formats, and against damage and malice: an error of theirs,
-// always, and never a read or a write beyond the bytes.
+// The decompressors against other implementations of the same formats, and against damage and malice: an error of
+// theirs, always, and never a read or a write beyond the bytes.
 import { crc32, gzipSync, zstdCompressSync } from "node:zlib";
 import { compressionsAlgorithms } from "@platformatic/kafka";
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,5 @@
-// The decoder against Kafka's own consumer, on real logs: both read the same topic, and must see the same records. Half of
-// the topics are written by Kafka's own producer, too.
+// The decoder against Kafka's own consumer, on real logs: both read the same topic, and must see the same records. Half
+// of the topics are written by Kafka's own producer, too.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kafkaSource } from "../../connectors/kafka/index.ts";
 import { type Header, type SourceRecord, text } from "../../runtime/index.ts";
