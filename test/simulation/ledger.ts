@@ -42,7 +42,7 @@ export class Ledger {
   /** Who began the newest epoch, by log. */
   readonly #writers = new Map<SimulatedLog, WriterIdentity>();
   /** What has been copied so far, by the log it is copied to. */
-  readonly #copies = new Map<SimulatedLog, string[]>();
+  readonly #copies = new Map<SimulatedLog, { readonly epoch: bigint; readonly texts: string[] }>();
   readonly #planned: OffsetRange[] = [];
   begins = 0;
 
@@ -71,9 +71,9 @@ export class Ledger {
     const lineage = this.#lineageOf(log, decoded);
     if (body.kind === "begin") {
       this.begins++;
-      if (seq <= lineage.epoch) this.#violate(`2.5 epoch ${seq} is not newer than ${lineage.epoch}`);
-      lineage.epoch = seq;
-      if (body.purpose === "copy") this.#copies.set(log, []);
+      // A copy's epoch is the job's only when it arrives: it may find out that the job has moved on, and give up.
+      if (body.purpose === "copy") this.#copies.set(log, { epoch: seq, texts: [] });
+      else this.#onEpoch(lineage, seq);
       return;
     }
     const copied = this.#copies.get(log);
@@ -230,11 +230,18 @@ export class Ledger {
     if (body.next !== undefined) this.#onPlan(lineage, body.next);
   }
 
-  #onCopied(lineage: Lineage, log: SimulatedLog, body: EntryBody, copied: string[]): void {
+  #onEpoch(lineage: Lineage, epoch: bigint): void {
+    if (epoch <= lineage.epoch) this.#violate(`2.5 epoch ${epoch} is not newer than ${lineage.epoch}`);
+    lineage.epoch = epoch;
+  }
+
+  #onCopied(lineage: Lineage, log: SimulatedLog, body: EntryBody, copy: { epoch: bigint; texts: string[] }): void {
+    const { epoch, texts: copied } = copy;
     if (isHistory(body)) {
       copied.push(textOf(body));
       return;
     }
+    this.#onEpoch(lineage, epoch);
     if (body.kind !== "arrived") this.#violate(`2.12 "${body.kind}" in a copy that has not arrived`);
     this.#copies.delete(log);
     const tail = lineage.history.slice(lineage.history.length - copied.length);
