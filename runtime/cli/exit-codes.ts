@@ -1,4 +1,4 @@
-// The command's exit codes (DESIGN.md 4), and which of several counts.
+// The command's exit codes, and which of several counts.
 import { ConfigError, FencedError } from "../errors.ts";
 
 export const DONE = 0;

@@ -1,6 +1,6 @@
 // Finds the records that a range cannot be processed with. Undecodable ones are found by reading on behind each;
-// those that make the pipeline throw, by running the range again in halves whose output is thrown away (DESIGN.md
-// 2.11).
+// those that make the pipeline throw, by running the range again in halves whose output is thrown away (invariant
+// 11).
 import type { OffsetRange } from "../contract/positions.ts";
 import { messageOf, PipelineError, PoisonRecordError } from "../errors.ts";
 import type { PoisonRecord } from "../plan/plan.ts";

@@ -1,5 +1,5 @@
-// Shows a job's positions through its source (Kafka: in the consumer group that people look at), behind the batches: one
-// call at a time, only the newest positions, never waited for but for a moment at the end. Nothing depends on it.
+// Shows a job's positions through its source (Kafka: in the consumer group that people look at), behind the batches:
+// one call at a time, only the newest positions, never waited for but for a moment at the end. Nothing depends on it.
 import type { Clock } from "../clock.ts";
 import type { Position } from "../contract/positions.ts";
 import type { SourceReader } from "../contract/source.ts";

@@ -1,5 +1,5 @@
-// One writer's term: from taking the log over to letting everything go. The order of opening is the fence (DESIGN.md
-// 2.5): the epoch begins in the log, then the sinks are opened with it, then the head is read again, and only then is
+// One writer's term: from taking the log over to letting everything go. The order of opening is the fence (invariant
+// 5): the epoch begins in the log, then the sinks are opened with it, then the head is read again, and only then is
 // anything written.
 import type { Clock } from "../clock.ts";
 import type { NormalizedJob } from "../contract/job.ts";

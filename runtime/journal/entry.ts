@@ -2,7 +2,7 @@
 // trusts nothing: every field is checked, and an entry of a later format is refused rather than half understood. The
 // log of a job is
 //   begin (plan poison* complete)* …   with "complete N" and "plan N+1" in one entry when N+1 is due at once
-// (DESIGN.md 2.7), and reset, moving and arrived where a person intervened. See recover.ts for what follows from
+// (invariant 7), and reset, moving and arrived where a person intervened. See recover.ts for what follows from
 // them.
 import { crc32 } from "node:zlib";
 import type { OffsetRange, Position } from "../contract/positions.ts";

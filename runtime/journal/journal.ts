@@ -205,8 +205,8 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Reads the head again: after the sink has been opened with this epoch, and before anything is written (DESIGN.md
-   * 2.5).
+   * Reads the head again: after the sink has been opened with this epoch, and before anything is written (invariant
+   * 5).
    * @throws FencedError a newer epoch has begun
    */
   async verifyHead(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 // Decides the ranges of the next batch from positions and bounds: pure arithmetic. Every range begins exactly where
-// the last batch ended (DESIGN.md 2.3), even where the log has lost what follows; partitions seen for the first time
+// the last batch ended (invariant 3), even where the log has lost what follows; partitions seen for the first time
 // begin where they are told to.
 import {
   comparePartitions,

@@ -22,7 +22,7 @@ function counting(counts: Map<string, number>): Faults {
   };
 }
 
-test('2.1 Plan first: "latest" is a number in a durable plan before anything is read', async () => {
+test('Invariant 1: Plan first: "latest" is a number in a durable plan before anything is read', async () => {
   const scene = new Scene({ settings: { startingOffsets: "latest" }, records: [3] });
   await scene.run("first", faultAt("store.append", "crash-after"), { trigger: "continuous" });
   scene.grow(0, 2);
@@ -31,7 +31,7 @@ test('2.1 Plan first: "latest" is a number in a durable plan before anything is 
   expect(scene.verdict()).toEqual([]);
 });
 
-test("2.2 A plan is for ever: after a crash the batch runs again over the same ranges", async () => {
+test("Invariant 2: A plan is for ever: after a crash the batch runs again over the same ranges", async () => {
   const scene = new Scene({ settings: { maxOffsetsPerBatch: undefined }, records: [3] });
   await scene.run("first", faultAt("sink.commit", "crash-before"));
   scene.grow(0, 4);
@@ -43,7 +43,7 @@ test("2.2 A plan is for ever: after a crash the batch runs again over the same r
   expect(scene.verdict()).toEqual([]);
 });
 
-test("2.3 Contiguous: each range begins where the last one ended", async () => {
+test("Invariant 3: Contiguous: each range begins where the last one ended", async () => {
   const scene = new Scene({ settings: { maxOffsetsPerBatch: 3 }, records: [4, 2] });
   scene.world.topic.append(0, "good", 5n);
   await scene.run("first", faultAt("store.append", "crash-before", 2));
@@ -60,7 +60,7 @@ test("2.3 Contiguous: each range begins where the last one ended", async () => {
   expect(scene.verdict()).toEqual([]);
 });
 
-test("2.4 Complete last: a batch whose rows are not durable is not complete", async () => {
+test("Invariant 4: Complete last: a batch whose rows are not durable is not complete", async () => {
   const scene = new Scene({ records: [3] });
   await scene.run("first", faultAt("sink.commit", "crash-before"));
   expect(scene.kinds()).toBe("begin plan");
@@ -72,7 +72,7 @@ test("2.4 Complete last: a batch whose rows are not durable is not complete", as
   expect(scene.verdict()).toEqual([]);
 });
 
-describe("2.5 One writer, fenced by the log", () => {
+describe("Invariant 5: One writer, fenced by the log", () => {
   test("a run that was frozen before its commit writes nothing after the newer one", async () => {
     const scene = new Scene();
     const first = await scene.run("first", faultAt("sink.commit", "freeze-before"));
@@ -115,7 +115,7 @@ describe("2.5 One writer, fenced by the log", () => {
   });
 });
 
-describe("2.6 The idempotence key is lineage id + batchId + hash of the plan", () => {
+describe("Invariant 6: The idempotence key is lineage id + batchId + hash of the plan", () => {
   test("the very same batch is skipped when the sink has it already", async () => {
     const scene = new Scene({ records: [3] });
     await scene.run("first", faultAt("sink.commit", "crash-after"));
@@ -149,7 +149,7 @@ describe("2.6 The idempotence key is lineage id + batchId + hash of the plan", (
   });
 });
 
-test("2.7 One durable write per batch in steady state; none that plans ahead on stop or for once", async () => {
+test("Invariant 7: One durable write per batch in steady state; none that plans ahead on stop or for once", async () => {
   const scene = new Scene({ settings: { maxOffsetsPerBatch: 2 }, records: [8] });
   const counts = new Map<string, number>();
   await scene.run("first", counting(counts));
@@ -161,7 +161,7 @@ test("2.7 One durable write per batch in steady state; none that plans ahead on 
   expect(scene.verdict()).toEqual([]);
 });
 
-describe("2.8 A lost or unreadable position is an error with a hint, never a silent restart", () => {
+describe("Invariant 8: A lost or unreadable position is an error with a hint, never a silent restart", () => {
   test("a checkpoint that has lost its newest completion", async () => {
     const scene = new Scene();
     await scene.run("first");
@@ -204,7 +204,7 @@ describe("2.8 A lost or unreadable position is an error with a hint, never a sil
   });
 });
 
-test("2.9 History: pruning never forgets an idle partition", async () => {
+test("Invariant 9: History: pruning never forgets an idle partition", async () => {
   const scene = new Scene({ settings: { maxOffsetsPerBatch: 1, retainBatches: 1 }, records: [1, 1] });
   await scene.run("first");
   scene.grow(1, 8);
@@ -222,7 +222,7 @@ test("2.9 History: pruning never forgets an idle partition", async () => {
   expect(scene.verdict()).toEqual([]);
 });
 
-describe("2.10 Unknown outcome: the same bytes and token again at the same place", () => {
+describe("Invariant 10: Unknown outcome: the same bytes and token again at the same place", () => {
   for (const kind of ["lost-landed", "lost-late", "lost-never"] as const) {
     test(`an append whose reply is lost (${kind}) is in the log once, in the same term`, async () => {
       const scene = new Scene({ records: [3] });
@@ -242,7 +242,7 @@ describe("2.10 Unknown outcome: the same bytes and token again at the same place
   });
 });
 
-test("2.11 Dead letters are decided before any sink commits, and later attempts obey", async () => {
+test("Invariant 11: Dead letters are decided before any sink commits, and later attempts obey", async () => {
   const scene = new Scene({ settings: { sendsDeadLetters: true }, records: [2] });
   scene.world.topic.append(0, "throws");
   scene.grow(0, 1);
@@ -257,7 +257,7 @@ test("2.11 Dead letters are decided before any sink commits, and later attempts 
   expect(scene.verdict()).toEqual([]);
 });
 
-describe("2.12 Reset, copy and import are entries, too", () => {
+describe("Invariant 12: Reset, copy and import are entries, too", () => {
   test("a reset finishes the batch in hand first, and abandons it only when told to", async () => {
     for (const abandonInHand of [false, true]) {
       const scene = new Scene({ records: [3] });

@@ -1,4 +1,4 @@
-// The user's contract as the compiler sees it (DESIGN.md, section 4): what must compile does, and what must not is
+// The user's contract as the compiler sees it: what must compile does, and what must not is
 // marked. `tsc` is the test; nothing here runs.
 import { filter, map, type Observable, reduce } from "rxjs";
 import {
