@@ -3,6 +3,7 @@
 // connection, and their answers are dropped.
 import { isIP } from "node:net";
 import { type API, Connection, type ConnectionOptions, type SASLOptions } from "@platformatic/kafka";
+import { TransientError } from "../../runtime/index.ts";
 import { abortable } from "./abortable.ts";
 import {
   type BrokerAddress,
@@ -26,6 +27,7 @@ interface OpenConnection {
 export class BrokerConnections implements AsyncDisposable {
   private readonly options: CheckedConnectionOptions;
   private readonly open = new Map<string, OpenConnection>();
+  private isClosed = false;
 
   constructor(options: CheckedConnectionOptions) {
     this.options = options;
@@ -45,6 +47,7 @@ export class BrokerConnections implements AsyncDisposable {
   ): Promise<Answer> {
     signal.throwIfAborted();
     const address = formatBroker(broker);
+    if (this.isClosed) throw new TransientError(`the connection to Kafka at ${address} was closed here`);
     const opened = this.connect(broker, address);
     try {
       await abortable(opened.ready, signal);
@@ -57,6 +60,7 @@ export class BrokerConnections implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true;
     const all = [...this.open.values()];
     this.open.clear();
     // One that is not connected yet is cut off when it is: nobody waits for it.

@@ -301,6 +301,14 @@ describe("transactions", () => {
     expect(offsetsOf(decode(bytes, { aborted: twice }))).toEqual([0, 1, 4]);
   });
 
+  it("leaves out a transaction of a single record", () => {
+    const single = Buffer.concat([batchOf(many.slice(0, 1), aborted), marker(1, 2n, "abort")]);
+    expect(decode(single, { aborted: [{ producerId: 2n, firstOffset: 0n }] })).toMatchObject({
+      records: [],
+      nextOffset: 2,
+    });
+  });
+
   it("checks the CRC of a marker as well", () => {
     const damaged = marker(0, 2n, "abort");
     damaged.writeUInt8(1, damaged.length - 10);

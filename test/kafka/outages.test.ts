@@ -54,6 +54,31 @@ it("a broker that is restarted in the middle of a read costs no record and doubl
   expect(await reader.partitions(signal)).toMatchObject([{ latest: BigInt(count) }]);
 });
 
+it("a position beyond the end of its leader's epoch is in a part of the log that was cut", async () => {
+  // The restart has begun a new epoch at the end of the log: what the old leader had beyond it would be gone.
+  const cluster = (await markOf(0n)).split("/").slice(0, 2).join("/");
+  const at = (offset: number, epoch: number) => {
+    return { topic, partition: 0, offset: BigInt(offset), mark: `${cluster}/${epoch}` };
+  };
+  await using topics = new BrokerTopics(kafka.bootstrap);
+  await topics.produce(topic, [message(0, "of the new epoch")]);
+  await using reader = await open();
+  expect(await reader.mismatches([at(count, 0)], signal)).toEqual([]);
+  expect(await reader.mismatches([at(count + 1, 0)], signal)).toEqual([
+    { position: at(count + 1, 0), reason: expect.stringMatching(`cut at ${count}`) },
+  ]);
+  const mark = await markOf(BigInt(count + 1));
+  expect(await reader.mismatches([{ topic, partition: 0, offset: BigInt(count + 1), mark }], signal)).toEqual([]);
+});
+
+/** The mark of a position as it is now. */
+async function markOf(offset: bigint): Promise<string> {
+  await using reader = await open();
+  await reader.partitions(signal);
+  const [marked] = await reader.mark([{ topic, partition: 0, offset }], signal);
+  return marked?.mark ?? "";
+}
+
 it("a broker that is killed is waited for, and given up on in bounded time", { timeout: 90_000 }, async () => {
   await using reader = await open();
   await expect(readAll(reader, () => kafka.kill())).rejects.toBeInstanceOf(TransientError);
@@ -62,7 +87,7 @@ it("a broker that is killed is waited for, and given up on in bounded time", { t
   expect(failure.message).toContain(kafka.bootstrap);
   await expect(open()).rejects.toBeInstanceOf(TransientError);
   await kafka.start();
-  expect(await reader.partitions(signal)).toMatchObject([{ latest: BigInt(count) }]);
+  expect(await reader.partitions(signal)).toMatchObject([{ latest: BigInt(count + 1) }]);
 });
 
 it("a broker that is frozen runs into the deadline, and does not hold up who wants to stop", {

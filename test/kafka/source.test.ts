@@ -199,6 +199,9 @@ describe("transactions", () => {
     expect(await valuesOf(committed, rangeOf(topic, 0, 6))).toEqual(["a", "b", "c"]);
     expect(await valuesOf(uncommitted, rangeOf(topic, 0, 8))).toEqual(["a", "b", "gone", "c", "later", "d"]);
     await expect(valuesOf(committed, rangeOf(topic, 0, 8))).rejects.toThrow(/transaction that is still open/);
+    // What is in it is not lost; what is beyond the log's end is.
+    const beyond = await valuesOf(committed, rangeOf(topic, 0, 20)).catch((error) => error);
+    expect(beyond.lost).toEqual([rangeOf(topic, 8, 20)]);
     await commit();
     await topics.until("the marker is there", async () => (await committed.partitions(signal))[0]?.latest === 9n);
     expect(await valuesOf(committed, rangeOf(topic, 6, 9))).toEqual(["later", "d"]);
@@ -267,6 +270,9 @@ describe("records that were deleted", () => {
     const all = await valuesOf(reader, rangeOf(topic, 10, 30)).catch((error) => error);
     expect(all.lost).toEqual([rangeOf(topic, 10, 30)]);
     expect(await valuesOf(reader, rangeOf(topic, 40, 42))).toEqual(["40", "41"]);
+    await topics.deleteRecordsBefore(topic, 0, 100n);
+    const beyond = await valuesOf(reader, rangeOf(topic, 100, 120)).catch((error) => error);
+    expect(beyond.lost).toEqual([rangeOf(topic, 100, 120)]);
   });
 
   it("stop a job in the middle of a batch, or are recorded by it, as failOnDataLoss says", async () => {
