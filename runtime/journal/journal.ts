@@ -10,7 +10,13 @@ import type { JointTransaction } from "../contract/sink.ts";
 import type { CheckpointStore, LogBounds, LogWriter, NumberedEntry } from "../contract/store.ts";
 import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
-import { checkMayArrive, checkMayTakeOver, type RunIdentity, replacedBy } from "./may-take-over.ts";
+import {
+  type ArrivingHistory,
+  checkMayArrive,
+  checkMayTakeOver,
+  type RunIdentity,
+  replacedBy,
+} from "./may-take-over.ts";
 import { foldEntry, type JobState } from "./recover.ts";
 
 /** Entries read at first from the log's end; more only when they do not tell where the job stands. */
@@ -90,8 +96,8 @@ export interface TakeOverOptions {
   readonly signal: AbortSignal;
   /** Told of the epoch that is begun, also when the reply is lost. */
   readonly run: RunIdentity;
-  /** "copy" only: the lineage that arrives, and the lowest seq of the new history. */
-  readonly copied?: { readonly lineageId: string; readonly above: bigint };
+  /** "copy" only: what arrives. */
+  readonly copied?: ArrivingHistory;
 }
 
 export interface AppendExtras {
@@ -132,7 +138,7 @@ export class Journal implements AsyncDisposable {
     for (;;) {
       const seen = await readState(store, jobName, signal);
       if (copied === undefined) checkMayTakeOver(seen, run);
-      else checkMayArrive(seen, copied.lineageId, store.url);
+      else checkMayArrive(seen, copied, store.url);
       const lineageId = copied?.lineageId ?? seen?.lineageId ?? randomBytes(16).toString("hex");
       let moved = false;
       let seq: bigint | undefined;

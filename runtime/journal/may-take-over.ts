@@ -50,14 +50,28 @@ export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): 
   }
 }
 
+/** A history that is copied: its lineage, and its newest entry's seq; the copy's entries are numbered above it. */
+export interface ArrivingHistory {
+  readonly lineageId: string;
+  readonly above: bigint;
+}
+
 /**
- * Whether a copy of `lineageId` may begin here.
+ * Whether a copy may begin here.
  * @param there what the place holds now
- * @throws ConfigError there is a checkpoint in use
+ * @throws ConfigError there is a checkpoint in use, or one that is newer than the copied history
  */
-export function checkMayArrive(there: JobState | undefined, lineageId: string, url: string): void {
-  if (there === undefined || there.movedTo !== undefined) return;
-  if (there.isPartialCopy && there.lineageId === lineageId) return;
+export function checkMayArrive(there: JobState | undefined, copied: ArrivingHistory, url: string): void {
+  if (there === undefined) return;
+  const isSame = there.lineageId === copied.lineageId;
+  if (there.isPartialCopy && isSame) return;
+  // Numbers grow with every move. A higher one means that the job has been here since, and is on its way elsewhere.
+  if (there.movedTo !== undefined && (!isSame || there.head < copied.above)) return;
+  if (there.movedTo !== undefined) {
+    throw new ConfigError(`${url} has a newer checkpoint of "${there.jobName}", which moves to ${there.movedTo}`, {
+      hint: `runtime checkpoint copy --from ${url} --to ${there.movedTo} ${there.jobName}`,
+    });
+  }
   throw new ConfigError(`${url} already has a checkpoint of "${there.jobName}"`, {
     hint: "choose another place; a checkpoint that is in use is never overwritten",
   });

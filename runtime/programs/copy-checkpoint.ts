@@ -58,7 +58,8 @@ interface Move {
 async function move(input: Move): Promise<CopyResult> {
   const { jobName, from, to, clock, signal } = input;
   const source = await checkSource(input);
-  checkMayArrive(await readState(to, jobName, signal), source.lineageId, to.url);
+  const wanted = { lineageId: source.lineageId, above: source.head };
+  checkMayArrive(await readState(to, jobName, signal), wanted, to.url);
   const run = newRunIdentity();
   if (source.movedTo === undefined) {
     await using leaving = await Journal.takeOver({ store: from, jobName, purpose: "reset", clock, signal, run });

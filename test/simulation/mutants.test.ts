@@ -128,7 +128,7 @@ describe("the simulation finds a runtime or a world that", () => {
     const edits = [
       {
         file: "runtime/journal/journal.ts",
-        from: "else checkMayArrive(seen, copied.lineageId, store.url);",
+        from: "else checkMayArrive(seen, copied, store.url);",
         to: "",
       },
     ];
