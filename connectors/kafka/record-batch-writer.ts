@@ -32,7 +32,12 @@ export interface BatchStamp {
 /** A record batch under construction; all of it is one partition's. */
 export class RecordBatchWriter {
   recordCount = 0;
-  private readonly out = new RecordBytes(FIRST_CAPACITY, BATCH_HEADER_BYTES);
+  private readonly out: RecordBytes;
+
+  /** @param capacity a guess of its size in bytes */
+  constructor(capacity = FIRST_CAPACITY) {
+    this.out = new RecordBytes(capacity, BATCH_HEADER_BYTES);
+  }
 
   /** What it takes now, uncompressed. */
   get sizeBytes(): number {

@@ -49,12 +49,13 @@ export class TopicBatches {
       const partition = this.placer.partitionOf(places[at] as number);
       if (partition >= partitionCount) throw this.noSuchPartition(partition);
       let records = this.open.get(partition);
-      if (records !== undefined && records.sizeWith(end - start) > recordBatchMaxBytes) {
-        full.push(this.pending(partition, records));
-        records = undefined;
-      }
       if (records === undefined) {
         records = new RecordBatchWriter();
+        this.open.set(partition, records);
+      } else if (records.sizeWith(end - start) > recordBatchMaxBytes) {
+        full.push(this.pending(partition, records));
+        // Where one was full the next will be.
+        records = new RecordBatchWriter(recordBatchMaxBytes);
         this.open.set(partition, records);
       }
       records.append(bytes, start, end);
