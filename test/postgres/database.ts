@@ -10,6 +10,8 @@ export interface TestDatabase extends AsyncDisposable {
   readonly otherUrl: string;
   /** As the owner. */
   query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** As the owner, in the other database. */
+  queryOther<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   /** As the server's superuser. */
   admin<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
 }
@@ -19,18 +21,25 @@ export async function testDatabase(server?: { url: string; adminUrl: string }): 
   const { url, adminUrl } = server ?? (await postgresServer());
   const [name, other] = [newName("db"), newName("db")];
   const owner = new Pool({ connectionString: url, max: 1 });
-  for (const each of [name, other]) await owner.query(`create database ${each}`);
+  for (const each of [name, other]) {
+    await owner.query(`create database ${each}`);
+    // By default a schema with the user's own name would come first, and the user's name is Tidemark's schema here.
+    await owner.query(`alter database ${each} set search_path = public`);
+  }
   const pool = quiet(new Pool({ connectionString: withDatabase(url, name), max: 4, allowExitOnIdle: true }));
+  const otherPool = quiet(new Pool({ connectionString: withDatabase(url, other), max: 1, allowExitOnIdle: true }));
   const admin = quiet(new Pool({ connectionString: withDatabase(adminUrl, name), max: 1, allowExitOnIdle: true }));
   return {
     url: withDatabase(url, name),
     otherUrl: withDatabase(url, other),
     query: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
       (await pool.query<Row>(text, values)).rows,
+    queryOther: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
+      (await otherPool.query<Row>(text, values)).rows,
     admin: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
       (await admin.query<Row>(text, values)).rows,
     async [Symbol.asyncDispose]() {
-      await Promise.all([pool.end(), admin.end()]);
+      await Promise.all([pool.end(), otherPool.end(), admin.end()]);
       for (const each of [name, other]) await owner.query(`drop database ${each} with (force)`);
       await owner.end();
     },

@@ -98,7 +98,7 @@ describe.each(places)("$name", ({ checkpoint, gate }) => {
     };
   }
 
-  it("shows no row of a batch whose process was killed before the commit, and writes each once after that", async () => {
+  it("shows no row of a batch whose process was killed before the commit, and writes each once later", async () => {
     const job = await newJob();
     await using closed = await job.closed();
     await using first = job.start();
