@@ -149,7 +149,7 @@ describe("Invariant 6: The idempotence key is lineage id + batchId + hash of the
   });
 });
 
-test("Invariant 7: One durable write per batch in steady state; none that plans ahead on stop or for once", async () => {
+test("Invariant 7: One durable write per batch in steady state; none plans ahead on stop or for once", async () => {
   const scene = new Scene({ settings: { maxOffsetsPerBatch: 2 }, records: [8] });
   const counts = new Map<string, number>();
   await scene.run("first", counting(counts));
