@@ -1,4 +1,4 @@
-// `npm run servers -- start NAME… | stop [NAME…] | status`: real servers for trying things out. What they are reached
+// `npm run servers -- start NAME… | stop [NAME…] | status | env`: real servers for trying things out. What they are reached
 // by is printed as JSON on stdout, everything else on stderr. Every command may be given twice, and in several
 // terminals. Exit codes: 0 done, 1 a server failed, 2 a wrong command or a missing tool.
 import { join } from "node:path";
@@ -85,6 +85,17 @@ function status(): void {
   );
 }
 
+/** For a shell's `eval`. */
+function env(): void {
+  for (const kind of allServers) {
+    const { status, state } = statusOf(homeOf(kind).folder);
+    if (status !== "running" || !state) continue;
+    for (const [name, value] of Object.entries(kind.environment(state.addresses))) {
+      process.stdout.write(`export ${name}='${value}'\n`);
+    }
+  }
+}
+
 const program = new Command("npm run servers --")
   .description(`Real servers on 127.0.0.1 for tests and for trying: ${names}.`)
   .exitOverride()
@@ -101,6 +112,7 @@ program
   .argument("[names...]", `which: ${names}`, collectKinds, [])
   .action(stop);
 program.command("status").description("print what is running, and its addresses").action(status);
+program.command("env").description("print how the example jobs find what is running, for a shell's eval").action(env);
 
 try {
   await program.parseAsync(process.argv);

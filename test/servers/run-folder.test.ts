@@ -14,13 +14,23 @@ import { waitUntil } from "./wait-until.ts";
 
 const here = new URL(".", import.meta.url).href;
 const { signal } = new AbortController();
+const runs: ChildProcess[] = [];
 let root: string;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "runs-"));
 });
 
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  for (const run of runs) run.kill("SIGKILL");
+  await waitUntil(() => runs.every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null), {
+    what: "The runs are gone",
+    withinMs: 10_000,
+    signal,
+  });
+  await removeAbandonedRuns(root, signal);
+  await rm(root, { recursive: true });
+});
 
 /** A process that starts a Postgres as a run of the tests does, says in which folder, and stays. */
 async function startRun(): Promise<{ run: ChildProcess; folder: string }> {
@@ -35,6 +45,7 @@ async function startRun(): Promise<{ run: ChildProcess; folder: string }> {
     process.stdout.write(runFolder(root));
     setInterval(() => {}, 1000);`;
   const run = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+  runs.push(run);
   const [folder] = (await once(run.stdout, "data")) as [Buffer];
   return { run, folder: folder.toString() };
 }

@@ -42,6 +42,8 @@ export interface ServerKind<Addresses extends object = object> {
   readonly name: string;
   /** Names of the ports it needs; `--port NAME=N` sets the first, `--port NAME.port=N` any. */
   readonly ports: readonly string[];
+  /** What the example jobs read from the environment to find this server. */
+  environment(addresses: Addresses): Readonly<Record<string, string>>;
   /**
    * Makes everything ready for the start: tools, downloads, configuration, the data folder. Idempotent: it keeps the
    * data that it finds. Starts nothing that stays.

@@ -48,6 +48,7 @@ export interface KafkaAddresses {
 export const kafka: ServerKind<KafkaAddresses> = {
   name: "kafka",
   ports: [...Object.keys(listeners), "controller"],
+  environment: ({ bootstrap }) => ({ KAFKA_BROKERS: bootstrap }),
   async prepare(place: Place, say: Say, signal: AbortSignal): Promise<Preparation<KafkaAddresses>> {
     await requireJava(signal);
     const { folder, ports, root } = place;

@@ -34,6 +34,7 @@ export interface PostgresAddresses {
 export const postgres: ServerKind<PostgresAddresses> = {
   name: "postgres",
   ports: ["postgres"],
+  environment: ({ url }) => ({ DATABASE_URL: url }),
   async prepare(place: Place, say: Say, signal: AbortSignal): Promise<Preparation<PostgresAddresses>> {
     const bin = await findPostgres(say, signal);
     const runAs = await postgresUser();
