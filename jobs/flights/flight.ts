@@ -10,6 +10,11 @@ export interface Flight {
   readonly time: number;
 }
 
+/** As load-topic.ts puts it into the topic. */
+export interface NumberedFlight extends Flight {
+  readonly id: number;
+}
+
 /** From this delay on a flight counts as late. */
 export const lateMinutes = 60;
 
