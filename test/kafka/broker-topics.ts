@@ -53,7 +53,7 @@ export class BrokerTopics implements AsyncDisposable {
     }
   }
 
-  /** One transaction with these messages, ended as told. */
+  /** One transaction with these messages, ended as told; no other may be open. Waits for its markers in the log. */
   async transaction(topic: string, messages: readonly Message[], end: "commit" | "abort"): Promise<void> {
     const transactionalId = randomBytes(6).toString("hex");
     const producer = new Producer({ ...this.connection, idempotent: true, transactionalId, retryDelay: 50 });
@@ -64,6 +64,11 @@ export class BrokerTopics implements AsyncDisposable {
     } finally {
       await producer.close();
     }
+    const partitions = [...new Set(messages.map(({ partition = 0 }) => partition))];
+    await this.until("the transaction has its markers", async () => {
+      const [stable, all] = [await this.endsOf(topic, partitions, 1), await this.endsOf(topic, partitions, 0)];
+      return stable.join() === all.join();
+    });
   }
 
   /** Begins a transaction with these messages; what comes back commits it. */
@@ -97,10 +102,26 @@ export class BrokerTopics implements AsyncDisposable {
     await this.admin.close();
   }
 
-  private async untilPartitions(topic: string, partitions: number): Promise<void> {
-    await this.until(`${topic} has ${partitions} partitions`, async () => {
+  /** Where partitions end: for readers of committed records only (1), or of all (0). */
+  private async endsOf(topic: string, partitions: readonly number[], isolationLevel: 0 | 1): Promise<bigint[]> {
+    const asked = partitions.map((partitionIndex) => ({ partitionIndex, timestamp: -1n }));
+    const [found] = await this.admin.listOffsets({ topics: [{ name: topic, partitions: asked }], isolationLevel });
+    return (found?.partitions ?? []).map(({ offset }) => offset);
+  }
+
+  /**
+   * Waits until each partition has a leader that answers: the library's producer writes everything again, doubled, when
+   * one of several partitions has none.
+   */
+  private async untilPartitions(topic: string, count: number): Promise<void> {
+    const partitions = Array.from({ length: count }, (_, at) => at);
+    await this.until(`${topic} has ${count} partitions`, async () => {
       const metadata = await this.admin.metadata({ topics: [topic], forceUpdate: true }).catch(() => undefined);
-      return metadata?.topics.get(topic)?.partitionsCount === partitions;
+      if (metadata?.topics.get(topic)?.partitionsCount !== count) return false;
+      return this.endsOf(topic, partitions, 0).then(
+        () => true,
+        () => false,
+      );
     });
   }
 }

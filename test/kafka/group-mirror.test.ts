@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type KafkaSourceOptions, kafkaSource } from "../../connectors/kafka/index.ts";
 import type { KafkaReader } from "../../connectors/kafka/reader.ts";
+import { defineJob, runJob } from "../../runtime/index.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { runKafkaTool } from "../servers/kafka/run-kafka-tool.ts";
 import { BrokerTopics, message } from "./broker-topics.ts";
@@ -55,6 +56,21 @@ it("shows the offsets and the lag of every partition in the tools people have", 
   await reader[Symbol.asyncDispose]();
   expect(await describeGroup(group)).toEqual(["0 30 50 20", "1 50 50 0"]);
   expect(warnings).toEqual([]);
+});
+
+it("follows a job that runs, up to its end", async () => {
+  const topic = await topicWith(100);
+  const group = newGroup();
+  const job = defineJob({
+    ...({ name: group, checkpoint: "memory:", trigger: "available-now", maxOffsetsPerBatch: 30 } as const),
+    source: kafkaSource({ brokers: [bootstrap], topics: topic }),
+    pipeline: (records$) => records$,
+    sink: async () => undefined,
+  });
+  await runJob(job, { signal });
+  const [found] = await topics.admin.listConsumerGroupOffsets({ groups: [group] });
+  const offsets = found?.topics.flatMap(({ partitions }) => partitions.map((each) => Number(each.committedOffset)));
+  expect(offsets).toEqual([50, 50]);
 });
 
 it("goes on with what the same job wrote in an earlier run", async () => {
