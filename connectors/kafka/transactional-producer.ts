@@ -120,7 +120,7 @@ export class TransactionalProducer {
     if (this.addsPartitions) await this.addPartitions(batches, signal).catch((error) => this.fail(error));
     const { client, transactionalId, produceTimeoutMs } = this.options;
     for (const [leader, of] of byLeader(client, batches)) {
-      await this.queue.room(leader, signal);
+      await this.queue.room(leader, of, signal);
       this.throwIfFailed();
       const framed = of.map(({ topic, partition, records, codec }) => {
         return {
@@ -133,6 +133,12 @@ export class TransactionalProducer {
     }
   }
 
+  /** Waits until everything that was sent has been answered. @throws what went wrong */
+  async settled(signal: AbortSignal): Promise<void> {
+    await this.queue.settled(signal);
+    this.throwIfFailed();
+  }
+
   /**
    * Commits the transaction; does nothing when none was begun.
    * @throws OutcomeUnknownError the answer was lost
@@ -140,8 +146,7 @@ export class TransactionalProducer {
    */
   async commit(signal: AbortSignal): Promise<void> {
     if (this.beganMs === undefined) return;
-    await this.queue.settled(signal);
-    this.throwIfFailed();
+    await this.settled(signal);
     await this.end("commit", signal);
   }
 
@@ -192,6 +197,7 @@ export class TransactionalProducer {
     }
     this.beganMs = undefined;
     this.added.clear();
+    this.queue.reset();
     return errorCode;
   }
 
