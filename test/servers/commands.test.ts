@@ -89,6 +89,17 @@ describe("npm run servers", () => {
     expect(await mustRun(join(bin, "psql"), query, { signal, installHint: "" })).toBe("1\n");
   });
 
+  test("a shell's eval of env knows where the servers are that run, and nothing of the others", async () => {
+    const { url } = (await answerOf("start", "postgres")).postgres;
+    const { stdout } = await servers(["env"]);
+    const knows = await mustRun("sh", ["-c", 'eval "$1"; echo "$DATABASE_URL"', "sh", stdout], {
+      signal,
+      installHint: "",
+    });
+    expect(knows).toBe(`${url}\n`);
+    expect(stdout.trim().split("\n")).toHaveLength(1);
+  });
+
   test("what holds a password can be read by its owner only", async () => {
     await answerOf("start", "postgres");
     expect((await stat(join(folder, "state.json"))).mode & 0o077).toBe(0);

@@ -1,6 +1,6 @@
-// `npm run servers -- start NAME… | stop [NAME…] | status | env`: real servers for trying things out. What they are reached
-// by is printed as JSON on stdout, everything else on stderr. Every command may be given twice, and in several
-// terminals. Exit codes: 0 done, 1 a server failed, 2 a wrong command or a missing tool.
+// `npm run servers -- start NAME… | stop [NAME…] | status | env`: real servers for trying things out. What they are
+// reached by is printed as JSON on stdout, everything else on stderr. Every command may be given twice, and in
+// several terminals. Exit codes: 0 done, 1 a server failed, 2 a wrong command or a missing tool.
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ConfigError } from "../../runtime/errors.ts";
