@@ -7,7 +7,7 @@ import { crc32c } from "./crc32c.ts";
 /** Base offset and length: what a batch's length does not count. */
 const BATCH_OVERHEAD_BYTES = 12;
 /** Up to the number of records, inclusive. */
-export const BATCH_HEADER_BYTES = 61;
+const BATCH_HEADER_BYTES = 61;
 const MAGIC_AT = 16;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
