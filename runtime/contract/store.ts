@@ -58,6 +58,7 @@ export interface CheckpointStore extends AsyncDisposable {
    * makes of it. `begin` gives head + 1, or a higher number when it starts a new history (a copied job), and may
    * throw: then nothing is appended, but older writers may have been shut out. Two at once: one wins, the other
    * starts again with the new head.
+   * @throws OutcomeUnknownError the reply was lost: the entry may be there, or come later; taking over again settles it
    */
   takeOver(jobName: string, begin: (head: bigint) => NumberedEntry, signal: AbortSignal): Promise<LogWriter>;
   /** The last sign of life, if there is one. */

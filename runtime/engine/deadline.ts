@@ -4,7 +4,7 @@
 import type { Clock } from "../clock.ts";
 import { PipelineError, TransientError } from "../errors.ts";
 
-export type Phase = "open" | "plan" | "read and process" | "commit" | "record";
+export type Phase = "open" | "plan" | "begin" | "read and process" | "commit" | "record";
 
 export interface DeadlineOptions {
   readonly phase: Phase;

@@ -107,7 +107,7 @@ async function prepareAttempt(input: BatchInput, attempt: Attempt): Promise<Prep
   if (countOffsets(plan.ranges) === 0n) return prepared({ records: 0, rows: 0, tombstones: 0, alreadyWritten: false });
 
   const deadline = { phase: "read and process", timeoutMs: job.phaseTimeoutMs, clock, signal: input.signal } as const;
-  const write = await withDeadline(deadline, () => writer.begin(batch));
+  const write = await withDeadline({ ...deadline, phase: "begin" }, () => writer.begin(batch));
   if (write === "already-written") return prepared({ alreadyWritten: true });
   try {
     const counts = await withDeadline(deadline, (signal, progressed) =>
