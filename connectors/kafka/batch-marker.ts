@@ -1,6 +1,6 @@
 // The marker of a batch: one record of a compacted topic, written in the batch's own transaction, that says which batch
-// this was. A job's sink has one key, so that compaction leaves its newest marker; another lineage has another key, or it
-// would hide what the first one wrote.
+// this was. A job's sink has one key, so that compaction leaves its newest marker; another lineage has another key, or
+// it would hide what the first one wrote.
 import { type Batch, CheckpointCorruptError } from "../../runtime/index.ts";
 
 /** The newest batch that a sink holds. */

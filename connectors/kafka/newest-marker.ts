@@ -1,7 +1,7 @@
-// Finds the newest marker of one key. It reads to the log's very end, beyond transactions of others that are still open:
-// waiting for those could take minutes, and stopping at them could miss a marker. Which transactions were aborted it sees
-// by itself, from the markers that the broker puts into the log. Those of this key have all ended, for their producer was
-// shut out before, so one that was not aborted was committed.
+// Finds the newest marker of one key. It reads to the log's very end, beyond transactions of others that are still
+// open: waiting for those could take minutes, and stopping at them could miss a marker. Which transactions were aborted
+// it sees by itself, from the markers that the broker puts into the log. Those of this key have all ended, for their
+// producer was shut out before, so one that was not aborted was committed.
 import { CheckpointCorruptError, type TopicPartition, TransientError } from "../../runtime/index.ts";
 import { BatchRecords } from "./batch-records.ts";
 import type { KafkaClient } from "./client.ts";

@@ -1,7 +1,7 @@
 // Where a record goes. The encoder does not know how many partitions a topic has, so it leaves one number: a partition
-// that the row asks for, the hash of its key, or nothing. The writer makes a partition of it, for keys the one that Java's
-// default partitioner takes. Rows with neither go to one partition after the other in runs of a fixed length, counted from
-// the batch's own number, so that a batch that runs again puts them in the same places.
+// that the row asks for, the hash of its key, or nothing. The writer makes a partition of it, for keys the one that
+// Java's default partitioner takes. Rows with neither go to one partition after the other in runs of a fixed length,
+// counted from the batch's own number, so that a batch that runs again puts them in the same places.
 import { murmur2 } from "./murmur2.ts";
 
 /** Neither key nor partition. */

@@ -1,7 +1,7 @@
-// Produce requests on their way: to each broker at most five, in order, as the protocol allows for numbered batches. The
-// first failure is kept; whether every request was answered decides if the transaction can still be ended in good order.
-// One answer is no failure: that the producer's last transaction is still being ended. What a broker refused for that
-// reason is sent again; nothing may follow it to its partition before, or the numbers would not be in order.
+// Produce requests on their way: to each broker at most five, in order, as the protocol allows for numbered batches.
+// The first failure is kept; whether every request was answered decides if the transaction can still be ended in good
+// order. One answer is no failure: that the producer's last transaction is still being ended. What a broker refused for
+// that reason is sent again; nothing may follow it to its partition before, or the numbers would not be in order.
 import { partitionKey, TidemarkError, type TopicPartition, TransientError } from "../../runtime/index.ts";
 import { abortable, pause } from "./abortable.ts";
 import type { KafkaClient } from "./client.ts";

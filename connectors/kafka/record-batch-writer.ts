@@ -1,13 +1,13 @@
-// Builds one record batch, format v2 (https://kafka.apache.org/documentation/#recordbatch): encoded records are appended
-// one by one, and `finish` puts the header before them, with the producer's numbers, which are known only when it is sent.
-// Records carry no time of their own: the batch's, when it is finished, counts for all.
+// Builds one record batch, format v2 (https://kafka.apache.org/documentation/#recordbatch): encoded records are
+// appended one by one, and `finish` puts the header before them, with the producer's numbers, which are known only when
+// it is sent. Records carry no time of their own: the batch's, when it is finished, counts for all.
 import type { Codec } from "./compress.ts";
 import { crc32c } from "./crc32c.ts";
 import { RecordBytes, varintSize } from "./record-bytes.ts";
 
 const FIRST_CAPACITY = 4 * 1024;
 /** Up to the number of records, inclusive. */
-const BATCH_HEADER_BYTES = 61;
+const HEADER_BYTES = 61;
 const CURRENT_MAGIC = 2;
 const TRANSACTIONAL_BIT = 0x10;
 const CRC_AT = 17;
@@ -36,7 +36,7 @@ export class RecordBatchWriter {
 
   /** @param capacity a guess of its size in bytes */
   constructor(capacity = FIRST_CAPACITY) {
-    this.out = new RecordBytes(capacity, BATCH_HEADER_BYTES);
+    this.out = new RecordBytes(capacity, HEADER_BYTES);
   }
 
   /** What it takes now, uncompressed. */
@@ -88,9 +88,9 @@ export class RecordBatchWriter {
   private packed({ compress }: Codec): Buffer {
     const { bytes, length } = this.out;
     if (compress === undefined) return bytes.subarray(0, length);
-    const compressed = compress(bytes.subarray(BATCH_HEADER_BYTES, length));
-    const batch = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + compressed.length);
-    compressed.copy(batch, BATCH_HEADER_BYTES);
+    const compressed = compress(bytes.subarray(HEADER_BYTES, length));
+    const batch = Buffer.allocUnsafeSlow(HEADER_BYTES + compressed.length);
+    compressed.copy(batch, HEADER_BYTES);
     return batch;
   }
 }

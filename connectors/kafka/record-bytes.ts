@@ -1,5 +1,5 @@
-// Bytes that grow while parts of records are written to them: Kafka's variable-length numbers (zigzag, seven bits a byte,
-// lowest first), and texts and bytes with their length before them.
+// Bytes that grow while parts of records are written to them: Kafka's variable-length numbers (zigzag, seven bits a
+// byte, lowest first), and texts and bytes with their length before them.
 
 /** More than this in one record no broker takes, and lengths must fit 31 bits. */
 const MAX_FIELD_BYTES = 512 * 1024 * 1024;

@@ -1,5 +1,5 @@
-// The Kafka sink's definition: each batch's rows, and its marker, are one transaction. Exactly-once for whoever reads with
-// read_committed. Checks its options; the Kafka library is loaded, and connected, when a job opens it.
+// The Kafka sink's definition: each batch's rows, and its marker, are one transaction. Exactly-once for whoever reads
+// with read_committed. Checks its options; the Kafka library is loaded, and connected, when a job opens it.
 import { ConfigError, type Sink } from "../../runtime/index.ts";
 import type { Compression } from "./compress.ts";
 import { checkConnectionOptions, type KafkaConnectionOptions } from "./connection-options.ts";
@@ -19,7 +19,9 @@ const HINTS = {
 export interface KafkaSinkOptions<C extends string, Row> extends KafkaConnectionOptions {
   /** Must exist; or a function that names each row's. */
   readonly topic: string | ((row: Row) => string);
-  /** Strings are written as UTF-8, bytes as they are, numbers as their decimal text; null is no key. Default: no key. */
+  /**
+   * Strings are written as UTF-8, bytes as they are, numbers as their decimal text; null is no key. Default: no key.
+   */
   readonly key?: RowPart<Row, C, string | Uint8Array | number | bigint | boolean | null>;
   /** Strings as UTF-8, bytes as they are, null as a tombstone, all else as JSON. Default: the row as JSON. */
   readonly value?: RowPart<Row, C, unknown>;
@@ -35,8 +37,8 @@ export interface KafkaSinkOptions<C extends string, Row> extends KafkaConnection
   readonly recordBatchMaxBytes?: number;
   /**
    * How long a batch may take from its first row to its commit before the broker gives it up, at least 1,000; default
-   * 300,000. Brokers allow up to transaction.max.timeout.ms, 15 minutes unless set. Should this process die and not come
-   * back, consumers with read_committed wait for so long.
+   * 300,000. Brokers allow up to transaction.max.timeout.ms, 15 minutes unless set. Should this process die and not
+   * come back, consumers with read_committed wait for so long.
    */
   readonly transactionTimeoutMs?: number;
   /** Unique for each sink in the cluster; default `tidemark-<job>.<topic>`. A changed one forgets what was written. */

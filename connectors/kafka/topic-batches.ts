@@ -1,5 +1,5 @@
-// Sorts one batch's encoded records of a topic into record batches, one under construction for each partition. It decides
-// nothing about sending: full ones are handed back, in the order in which they became full.
+// Sorts one batch's encoded records of a topic into record batches, one under construction for each partition. It
+// decides nothing about sending: full ones are handed back, in the order in which they became full.
 import { ConfigError } from "../../runtime/index.ts";
 import type { Codec } from "./compress.ts";
 import { Placer } from "./placement.ts";
@@ -80,7 +80,7 @@ export class TopicBatches {
     const { topic, partitionCount } = this.options;
     return new ConfigError(`a row asks for partition ${partition} of "${topic}", which has ${partitionCount}`, {
       code: "KAFKA_NO_PARTITION",
-      hint: `give the topic more: kafka-topics --alter --topic ${topic} --partitions ${partition + 1}, or change "partition"`,
+      hint: `kafka-topics --alter --topic ${topic} --partitions ${partition + 1}, or change what "partition" gives`,
     });
   }
 }

@@ -1,5 +1,5 @@
-// How many partitions the topics of a sink have: asked when a topic is first written to, and again every few minutes, so
-// that partitions that were added are used, as Kafka's own producers do.
+// How many partitions the topics of a sink have: asked when a topic is first written to, and again every few minutes,
+// so that partitions that were added are used, as Kafka's own producers do.
 import { ConfigError, TransientError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { formatBroker } from "./connection-options.ts";

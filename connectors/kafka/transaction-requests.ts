@@ -53,8 +53,8 @@ function readErrorCode(reader: Reader): number {
 }
 
 /**
- * The broker that keeps the transactions of an id. Waits a while for there to be one: in a new cluster the first question
- * makes the topic that transactions are kept in.
+ * The broker that keeps the transactions of an id. Waits a while for there to be one: in a new cluster the first
+ * question makes the topic that transactions are kept in.
  * @throws TransientError there is none now
  * @throws ConfigError not allowed
  */

@@ -1,7 +1,7 @@
-// A producer with a transactional id: one transaction at a time, and every batch of records numbered, so that brokers tell
-// an older producer of the same id from this one. It never repeats records: after any failure it is used up, and the next
-// one, which shuts this one out, begins anew. Going on after a lost reply can tear transactions apart (Jepsen on Bufstream,
-// 2024).
+// A producer with a transactional id: one transaction at a time, and every batch of records numbered, so that brokers
+// tell an older producer of the same id from this one. It never repeats records: after any failure it is used up, and
+// the next one, which shuts this one out, begins anew. Going on after a lost reply can tear transactions apart (Jepsen
+// on Bufstream, 2024).
 import { addPartitionsToTxnV3, initProducerIdV4 } from "@platformatic/kafka";
 import {
   OutcomeUnknownError,
@@ -73,8 +73,8 @@ export class TransactionalProducer {
   }
 
   /**
-   * Shuts out every older producer of this id and ends its transaction: when this resolves, nothing of theirs can become
-   * visible any more.
+   * Shuts out every older producer of this id and ends its transaction: when this resolves, nothing of theirs can
+   * become visible any more.
    * @throws ConfigError not allowed, or the timeout is longer than the brokers allow
    * @throws TransientError
    */
@@ -109,8 +109,8 @@ export class TransactionalProducer {
   }
 
   /**
-   * Sends batches in order; begins the transaction if none is open. Resolves when they are on their way, which waits for
-   * earlier ones when there are many.
+   * Sends batches in order; begins the transaction if none is open. Resolves when they are on their way, which waits
+   * for earlier ones when there are many.
    * @param batches at most one for each partition
    * @throws whatever went wrong, with these or with earlier ones
    */

@@ -1,8 +1,7 @@
 // Everything that a reader with read_committed sees in a source's topics now: partition after partition, in order.
 import type { Source, SourceRecord } from "../../runtime/index.ts";
 
-/** The records, up to the last stable offset of each partition. */
-export async function readRecords<V, K>(source: Source<SourceRecord<V, K>>): Promise<readonly SourceRecord<V, K>[]> {
+async function readRecords<V, K>(source: Source<SourceRecord<V, K>>): Promise<readonly SourceRecord<V, K>[]> {
   const { signal } = new AbortController();
   const warn = (message: string) => {
     throw new Error(message);
@@ -16,7 +15,7 @@ export async function readRecords<V, K>(source: Source<SourceRecord<V, K>>): Pro
   return records;
 }
 
-/** Their values. */
+/** Their values, up to the last stable offset of each partition. */
 export async function readTopic<V, K>(source: Source<SourceRecord<V, K>>): Promise<readonly V[]> {
   return (await readRecords(source)).map(({ value }) => value);
 }

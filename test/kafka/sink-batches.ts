@@ -1,7 +1,8 @@
-// What the scheduler does with a sink, step by step, for tests: open it for an epoch, begin a batch, write rows, commit.
+// What the scheduler does with a sink, step by step, for tests: open it for an epoch, begin a batch, write rows,
+// commit.
 import type { Batch, BatchWrite, Sink, SinkWriter } from "../../runtime/index.ts";
 
-export const LINEAGE = "0123456789abcdef0123456789abcdef";
+const LINEAGE = "0123456789abcdef0123456789abcdef";
 const LONG_ENOUGH_MS = 120_000;
 
 /** Opens a sink as a run of the job "tests" does. */

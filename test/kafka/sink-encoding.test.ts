@@ -1,5 +1,5 @@
-// From rows to record batches, without a broker: what the encoder makes of a row, where the writer puts it, and that the
-// bytes are what our own decoder, which is tested against Java's logs, reads.
+// From rows to record batches, without a broker: what the encoder makes of a row, where the writer puts it, and that
+// the bytes are what our own decoder, which is tested against Java's logs, reads.
 import { describe, expect, it } from "vitest";
 import { BatchRecords } from "../../connectors/kafka/batch-records.ts";
 import { type Compression, codecs } from "../../connectors/kafka/compress.ts";

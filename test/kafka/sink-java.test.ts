@@ -1,5 +1,5 @@
-// What the sink writes, as Kafka's own consumer sees it: every codec, keys, headers, tombstones, empty and large values,
-// transactions open and aborted; and that Java's producer puts each key where we put it.
+// What the sink writes, as Kafka's own consumer sees it: every codec, keys, headers, tombstones, empty and large
+// values, transactions open and aborted; and that Java's producer puts each key where we put it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kafkaSink } from "../../connectors/kafka/index.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";

@@ -7,7 +7,10 @@ import { waitUntil } from "../servers/wait-until.ts";
 
 const WITHIN_MS = 30_000;
 
-/** The state: "Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort" …; undefined: unknown id. */
+/**
+ * The state: "Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort" …; undefined:
+ * unknown id.
+ */
 export async function transactionState(bootstrap: string, transactionalId: string): Promise<string | undefined> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   await using client = await KafkaClient.open({ brokers: [bootstrap] }, "tests", signal);
