@@ -5,6 +5,7 @@ import { type Connections, quoted } from "../../connectors/postgres/client.ts";
 /** The oldest version that is tested. */
 const OLDEST_VERSION = 12;
 
+/** $1: the schema. Not by to_regclass, which fails where there is no right to look. */
 const LOOK = `select current_setting('server_version_num')::integer / 10000 as version,
     current_setting('synchronous_commit') as synchronous_commit,
     current_setting('fsync') as fsync,
@@ -12,11 +13,14 @@ const LOOK = `select current_setting('server_version_num')::integer / 10000 as v
     current_setting('server_encoding') as encoding,
     pg_is_in_recovery() as is_standby,
     has_database_privilege(current_database(), 'create') as may_create,
-    to_regnamespace($1) is not null as has_schema,
-    case when to_regnamespace($1) is not null then has_schema_privilege($2, 'usage') end as may_use,
-    case when to_regnamespace($1) is not null then has_schema_privilege($2, 'create') end as may_create_in,
-    to_regclass($3) is not null as has_tables,
-    to_regclass($3) is null or has_table_privilege($3, 'select, insert, update, delete') as may_write`;
+    own.oid is not null as has_schema,
+    coalesce(has_schema_privilege(own.oid, 'usage'), false) as may_use,
+    coalesce(has_schema_privilege(own.oid, 'create'), false) as may_create_in,
+    entries.oid is not null as has_tables,
+    coalesce(has_table_privilege(entries.oid, 'select, insert, update, delete'), false) as may_write
+  from (values ($1)) as wanted (name)
+  left join pg_namespace as own on nspname = wanted.name
+  left join pg_class as entries on relnamespace = own.oid and relname = 'entries'`;
 
 /** The findings, one a line. */
 export async function examineDatabase(
@@ -25,8 +29,7 @@ export async function examineDatabase(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { label, user } = connections.address;
-  const values = [quoted(schema), schema, `${quoted(schema)}.entries`];
-  const { rows } = await connections.run(LOOK, values, { doing: "examine the checkpoint store", signal });
+  const { rows } = await connections.run(LOOK, [schema], { doing: "examine the checkpoint store", signal });
   const seen = rows[0] ?? {};
   const findings: string[] = [];
   if (seen.version < OLDEST_VERSION)

@@ -95,10 +95,8 @@ function parseUrl(url: string): URL {
   }
   // The parser of the WHATWG takes no URL with a user and no host; libpq does.
   const withHost = url.replace(/^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)(?=[/?#]|$)/i, "$1tidemark.invalid");
-  let parsed: URL;
-  try {
-    parsed = new URL(withHost);
-  } catch {
+  const parsed = URL.canParse(withHost) ? new URL(withHost) : undefined;
+  if (parsed === undefined || parsed.hostname.includes(",")) {
     throw new ConfigError("the URL of the Postgres database cannot be read: one host, and % before what is special", {
       hint,
     });

@@ -5,6 +5,7 @@
 import type { Pool, PoolClient, QueryResult } from "pg";
 import { type Address, parseAddress, tlsOptions } from "./address.ts";
 import { awaitReply } from "./await-reply.ts";
+import { closingClient } from "./closing-client.ts";
 import { failureOf } from "./failures.ts";
 import { loadPg } from "./load-pg.ts";
 import { Transaction, type TransactionLimits } from "./transaction.ts";
@@ -139,6 +140,7 @@ export class Connections implements AsyncDisposable {
         keepAlive: true,
         keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
         max: this.#options.max,
+        Client: closingClient(pg.Client),
         idleTimeoutMillis: IDLE_CONNECTION_MS,
         // A store that its owner does not close does not keep the process alive.
         allowExitOnIdle: true,

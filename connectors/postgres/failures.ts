@@ -112,8 +112,8 @@ function wrongConfiguration({ code }: ServerError, { user, database, tlsMode }: 
       return `create it: createdb ${database}, or mend the URL`;
     case "42501":
       return (
-        `let ${quoted(user)} do it: grant create on database ${name} to ${quoted(user)} for tidemark's own schema, ` +
-        `grant insert on the table for its rows`
+        `for Tidemark's own schema: grant create on database ${name} to ${quoted(user)}, or, where it exists, ` +
+        "grant usage, create on schema …; for rows: grant insert (upsert: select, update, too) on the table"
       );
     case "25006":
       return "this server only answers reading (a standby): give the URL of the primary";

@@ -40,8 +40,11 @@ export async function testDatabase(server?: { url: string; adminUrl: string }): 
       (await admin.query<Row>(text, values)).rows,
     async [Symbol.asyncDispose]() {
       await Promise.all([pool.end(), otherPool.end(), admin.end()]);
-      for (const each of [name, other]) await owner.query(`drop database ${each} with (force)`);
       await owner.end();
+      // Only the superuser may end what the server itself does in them.
+      const dropper = new Pool({ connectionString: adminUrl, max: 1 });
+      for (const each of [name, other]) await dropper.query(`drop database ${each} with (force)`);
+      await dropper.end();
     },
   };
 }
