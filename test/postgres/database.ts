@@ -20,7 +20,7 @@ export interface TestDatabase extends AsyncDisposable {
 export async function testDatabase(server?: { url: string; adminUrl: string }): Promise<TestDatabase> {
   const { url, adminUrl } = server ?? (await postgresServer());
   const [name, other] = [newName("db"), newName("db")];
-  const owner = new Pool({ connectionString: url, max: 1 });
+  const owner = quiet(new Pool({ connectionString: url, max: 1 }));
   for (const each of [name, other]) {
     await owner.query(`create database ${each}`);
     // By default a schema with the user's own name would come first, and the user's name is Tidemark's schema here.

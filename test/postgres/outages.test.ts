@@ -1,0 +1,154 @@
+// A Postgres that goes away while a job runs: the job waits, says so, and goes on; nothing is lost or doubled.
+import { map } from "rxjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { postgresStore } from "../../checkpoints/postgres.ts";
+import { memorySource } from "../../connectors/memory/index.ts";
+import { postgresSink } from "../../connectors/postgres/index.ts";
+import {
+  defineJob,
+  type JobEvent,
+  mapAsync,
+  OutcomeUnknownError,
+  runJob,
+  type TidemarkError,
+  TransientError,
+} from "../../runtime/index.ts";
+import { type OwnServer, ownPostgresServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
+import type { PostgresAddresses } from "../servers/postgres/server.ts";
+import { waitUntil } from "../servers/wait-until.ts";
+import { newName, type TestDatabase, testDatabase } from "./database.ts";
+import { closeGate } from "./gate.ts";
+
+const RECORDS = 4_000;
+const { signal } = new AbortController();
+
+let server: PostgresAddresses & OwnServer;
+let database: TestDatabase;
+beforeAll(async () => {
+  server = await ownPostgresServer();
+  database = await testDatabase(server);
+}, serverStartTimeoutMs);
+afterAll(async () => {
+  await database[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+/** A job with eight batches whose records take a while, and what it tells. */
+async function newJob(checkpoint: string) {
+  const name = newName("outage");
+  await database.query(`create table ${name} (id bigint primary key)`);
+  const job = defineJob({
+    name,
+    source: memorySource({ records: Array.from({ length: RECORDS }, (_, id) => id) }),
+    pipeline: (records$) =>
+      records$.pipe(
+        mapAsync({ concurrency: 50 }, async (record) => {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          return record;
+        }),
+        map(({ value }) => ({ id: value })),
+      ),
+    sink: postgresSink({ url: database.url, table: name }),
+    checkpoint,
+    trigger: "available-now",
+    maxOffsetsPerBatch: RECORDS / 8,
+  });
+  const events: JobEvent[] = [];
+  const retries = () => events.flatMap((event) => (event.type === "retrying" ? [event.error as TidemarkError] : []));
+  const completed = () => events.filter(({ type }) => type === "completed").length;
+  const running = runJob(job, { onEvent: (event) => events.push(event) });
+  running.catch(() => undefined);
+  const isComplete = async () => {
+    const counts = "count(*)::int as rows, min(id)::int as low, max(id)::int as high";
+    expect(await database.query(`select ${counts} from ${name}`)).toEqual([
+      { rows: RECORDS, low: 0, high: RECORDS - 1 },
+    ]);
+  };
+  return { running, retries, completed, isComplete };
+}
+
+const checkpoints = [
+  ["the same database", () => database.url],
+  ["another database", () => database.otherUrl],
+] as const;
+
+it.each(checkpoints)(
+  "goes on when the server is restarted in mid-run, checkpoint in %s",
+  async (_, checkpoint) => {
+    const { running, retries, completed, isComplete } = await newJob(checkpoint());
+    for (const batches of [1, 4]) {
+      await waitUntil(() => completed() >= batches, { what: "batches are completed", withinMs: 20_000, signal });
+      await server.restart();
+    }
+    expect(await running).toMatchObject({ reason: "nothing-left" });
+    expect(retries().length).toBeGreaterThan(0);
+    for (const error of retries()) expect(error.retryable).toBe(true);
+    expect(
+      retries()
+        .map(({ message }) => message)
+        .join("\n"),
+    ).toContain("Postgres at 127.0.0.1:");
+    await isComplete();
+  },
+  60_000,
+);
+
+it.each(checkpoints)(
+  "goes on when the server is killed in mid-run, checkpoint in %s",
+  async (_, checkpoint) => {
+    const { running, retries, completed, isComplete } = await newJob(checkpoint());
+    await waitUntil(() => completed() >= 2, { what: "batches are completed", withinMs: 20_000, signal });
+    await server.kill();
+    await waitUntil(() => retries().length > 0, { what: "the job says so", withinMs: 20_000, signal });
+    await server.start();
+    expect(await running).toMatchObject({ reason: "nothing-left" });
+    await isComplete();
+  },
+  60_000,
+);
+
+it("goes on with what was under way when the server was frozen for a while", async () => {
+  const { running, completed, isComplete } = await newJob(database.url);
+  await waitUntil(() => completed() >= 2, { what: "batches are completed", withinMs: 20_000, signal });
+  server.pause();
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  server.resume();
+  expect(await running).toMatchObject({ reason: "nothing-left" });
+  await isComplete();
+}, 60_000);
+
+describe("an append whose reply is lost", () => {
+  const begin = (head: bigint) => ({ seq: head + 1n, entry: { token: "begin", bytes: new Uint8Array() } });
+
+  it("is of unknown outcome, and is recognised when it is repeated", async () => {
+    const job = newName("lost");
+    await using store = postgresStore({ url: database.url });
+    await using writer = await store.takeOver(job, begin, signal);
+    await using gate = await closeGate({
+      url: database.url,
+      table: "tidemark.entries",
+      when: `new.job = '${job}' and new.seq = 1`,
+    });
+    const entry = { token: "mine", bytes: Buffer.from("one") };
+    const append = writer.append(1n, entry, [], signal);
+    append.catch(() => undefined);
+    await gate.reached();
+    await database.admin(`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'tidemark' and wait_event = 'advisory' and datname = current_database()`);
+    await expect(append).rejects.toBeInstanceOf(OutcomeUnknownError);
+    await gate.open();
+    expect(await writer.append(1n, entry, [], signal)).toEqual({ is: "appended" });
+    expect((await writer.append(1n, entry, [], signal)).is).toBe("exists");
+  });
+
+  it("was not sent when there is no connection, so that nothing was appended", async () => {
+    const job = newName("away");
+    await using store = postgresStore({ url: database.url });
+    await using writer = await store.takeOver(job, begin, signal);
+    await server.stop();
+    const entry = { token: "mine", bytes: Buffer.from("one") };
+    await expect(writer.append(1n, entry, [], signal)).rejects.toBeInstanceOf(TransientError);
+    await server.start();
+    expect(await writer.append(1n, entry, [], signal)).toEqual({ is: "appended" });
+  });
+});
