@@ -14,12 +14,12 @@ import { checkTopics } from "./topic-spec.ts";
 const DEFAULT_FETCH_MAX_BYTES = 4 * 1024 * 1024;
 const DEFAULT_MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
-export interface KafkaSourceOptions<V, K = null> extends KafkaConnectionOptions {
+export interface KafkaSourceOptions<V, K = Uint8Array> extends KafkaConnectionOptions {
   /** Names, or a pattern: topics that appear while the job runs and match are read too. */
   readonly topics: readonly string[] | string | RegExp;
   /** How a value's bytes become a value; default `bytes()`. */
   readonly value?: Deserializer<V>;
-  /** How a key's bytes become a key; without it keys are null. */
+  /** How a key's bytes become a key; default `bytes()`. A record without a key has null. */
   readonly key?: Deserializer<K>;
   /** true: records without a value have value null; default false, they are skipped and counted. */
   readonly tombstones?: boolean;
@@ -48,10 +48,10 @@ export interface KafkaSourceOptions<V, K = null> extends KafkaConnectionOptions 
  * read on.
  * @throws ConfigError an option is wrong
  */
-export function kafkaSource<V = Uint8Array, K = null>(
+export function kafkaSource<V = Uint8Array, K = Uint8Array>(
   options: KafkaSourceOptions<V, K> & { readonly tombstones: true },
 ): Source<SourceRecord<V | null, K | null>>;
-export function kafkaSource<V = Uint8Array, K = null>(
+export function kafkaSource<V = Uint8Array, K = Uint8Array>(
   options: KafkaSourceOptions<V, K>,
 ): Source<SourceRecord<V, K | null>>;
 export function kafkaSource(options: KafkaSourceOptions<unknown, unknown>): Source<SourceRecord<unknown, unknown>> {
@@ -80,7 +80,7 @@ export function kafkaSource(options: KafkaSourceOptions<unknown, unknown>): Sour
         connection: options,
         topics,
         value: options.value ?? bytes(),
-        key: options.key,
+        key: options.key ?? bytes(),
         tombstones: options.tombstones ?? false,
         readCommitted: isolation === "read_committed",
         fetchMaxBytes,
