@@ -6,7 +6,7 @@ import type { Pool, PoolClient, QueryResult } from "pg";
 import { type Address, parseAddress, tlsOptions } from "./address.ts";
 import { awaitReply } from "./await-reply.ts";
 import { closingClient } from "./closing-client.ts";
-import { failureOf } from "./failures.ts";
+import { failureOf, isSessionOver } from "./failures.ts";
 import { loadPg } from "./load-pg.ts";
 import { Transaction, type TransactionLimits } from "./transaction.ts";
 
@@ -67,6 +67,8 @@ export class Connections implements AsyncDisposable {
     try {
       return await awaitReply(client.query(text, values), { signal, withinMs, giveUp });
     } catch (error) {
+      // The session is over before the driver notices: nobody else may be given this connection.
+      if (isSessionOver(error)) isUnusable = true;
       if (signal.aborted) throw error;
       throw failureOf(error, { address: this.address, doing, mayHaveHappened });
     } finally {

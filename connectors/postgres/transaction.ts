@@ -5,7 +5,7 @@ import type { PoolClient, QueryResult } from "pg";
 import type { Address } from "./address.ts";
 import { awaitReply } from "./await-reply.ts";
 import { CopyIn } from "./copy-in.ts";
-import { type Doing, failureOf } from "./failures.ts";
+import { type Doing, failureOf, isSessionOver } from "./failures.ts";
 
 /** Waiting for the reply goes on so long past the server's own limit, which gives the better error. */
 const GRACE_MS = 5_000;
@@ -126,7 +126,12 @@ export class Transaction implements AsyncDisposable {
     signal.throwIfAborted();
     if (this.#isOver) throw this.failure(new Error("the transaction is over"), { doing: "go on in it" });
     const deadlineMs = withinMs ?? this.#limits.statementTimeoutMs + GRACE_MS;
-    return await awaitReply(send(), { signal, withinMs: deadlineMs, giveUp: () => this.destroy() });
+    try {
+      return await awaitReply(send(), { signal, withinMs: deadlineMs, giveUp: () => this.destroy() });
+    } catch (error) {
+      if (isSessionOver(error)) this.#isBroken = true;
+      throw error;
+    }
   }
 
   #end(isUnusable: boolean): void {
