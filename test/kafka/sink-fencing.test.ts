@@ -5,7 +5,14 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { type BatchMarker, encodeMarker, markerKey } from "../../connectors/kafka/batch-marker.ts";
+import { KafkaClient } from "../../connectors/kafka/client.ts";
+import { codecs } from "../../connectors/kafka/compress.ts";
 import { kafkaSink, kafkaSource } from "../../connectors/kafka/index.ts";
+import { MARKER_PARTITION } from "../../connectors/kafka/marker-topic.ts";
+import { RecordBatchWriter } from "../../connectors/kafka/record-batch-writer.ts";
+import { RecordBytes } from "../../connectors/kafka/record-bytes.ts";
+import { TransactionalProducer } from "../../connectors/kafka/transactional-producer.ts";
 import { ConfigError, json } from "../../runtime/index.ts";
 import { numberBelow, seedOf } from "../contracts/random.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
@@ -17,6 +24,7 @@ import { transactionState, untilTransactionRests } from "./transaction-state.ts"
 
 const program = fileURLToPath(new URL("sink-process.ts", import.meta.url));
 const ROWS = 1000;
+const MARKER_TOPIC = "tidemark-markers";
 
 let bootstrap: string;
 let topics: BrokerTopics;
@@ -143,6 +151,36 @@ it("a transaction of another job that is left open neither hides a marker nor ho
   await using second = await openSink(sink, 2n);
   expect(await second.begin(batchOf(0))).toBe("already-written");
 });
+
+it("a marker whose transaction was aborted does not count, and the one before it does", async () => {
+  const topic = await topics.create(1);
+  const sink = kafkaSink<never, number>({ brokers: [bootstrap], topic });
+  await using first = await openSink(sink, 1n);
+  await writeBatch(sink, first, batchOf(0), upTo(3));
+  // As a run that dies between the marker and the commit leaves it.
+  await leaveMarker(`tidemark-tests.${topic}`, { ...batchOf(1), epoch: 2n });
+  await using third = await openSink(sink, 3n);
+  expect(await third.begin(batchOf(0))).toBe("already-written");
+  expect(await writeBatch(sink, third, batchOf(1), [3])).toBe(true);
+  expect(await numbersIn(topic)).toEqual(upTo(4));
+});
+
+/** Writes a marker, and neither commits nor aborts. */
+async function leaveMarker(transactionalId: string, marker: BatchMarker): Promise<void> {
+  const signal = AbortSignal.timeout(30_000);
+  await using client = await KafkaClient.open({ brokers: [bootstrap] }, "tests", signal);
+  await client.metadata([MARKER_TOPIC], signal);
+  const body = new RecordBytes(64);
+  body.addText(markerKey(transactionalId, marker.lineageId));
+  body.addText(encodeMarker(marker));
+  body.addVarint(0);
+  const records = new RecordBatchWriter();
+  records.append(body.bytes, 0, body.length);
+  const options = { client, transactionalId, transactionTimeoutMs: 60_000, produceTimeoutMs: 10_000 };
+  const producer = await TransactionalProducer.open({ ...options, brokersMayAddPartitions: true }, signal);
+  await producer.send([{ topic: MARKER_TOPIC, partition: MARKER_PARTITION, records, codec: codecs.none }], signal);
+  await producer.settled(signal);
+}
 
 it("two sinks of one run with the same transactional id are a mistake, and said to be one", async () => {
   const topic = await topics.create(1);
