@@ -17,7 +17,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/global-setup.ts"],
     pool: "forks",
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });
