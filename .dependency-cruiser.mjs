@@ -1,5 +1,6 @@
-// Which folder may know which: the direction of dependencies (ARCHITECTURE.md) as rules. The engine knows interfaces only; the parts
-// know the engine's public surface only; and the places where parts are put together are named one by one.
+// Which folder may know which: the direction of dependencies (ARCHITECTURE.md) as rules. The engine knows interfaces
+// only; the parts know the engine's public surface only; and the places where parts are put together are named one by
+// one.
 
 const product = "^(runtime|connectors|checkpoints)/";
 

@@ -1,5 +1,5 @@
-// Kafka to Postgres: the late flights of a topic into a table, exactly once. The checkpoint is in the same database, so the
-// rows of a batch and the record that it is complete are one transaction.
+// Kafka to Postgres: the late flights of a topic into a table, exactly once. The checkpoint is in the same database,
+// so the rows of a batch and the record that it is complete are one transaction.
 import { filter, map } from "rxjs";
 import { defineJob, json } from "tidemark";
 import { kafkaSource } from "tidemark/connectors/kafka";

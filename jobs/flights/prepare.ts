@@ -1,4 +1,5 @@
-// Makes what the Kafka and Postgres jobs need and would not make by themselves: two topics and a table. May be run again.
+// Makes what the Kafka and Postgres jobs need and would not make by themselves: two topics and a table. May be run
+// again.
 import { Admin } from "@platformatic/kafka";
 import pg from "pg";
 import { brokers, database } from "./servers.ts";
