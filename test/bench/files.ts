@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { print, spread, text } from "./report.ts";
 
 const PARTITIONS = 4;
 
@@ -86,17 +87,4 @@ async function layOutPayments(into: string, count: number): Promise<void> {
     file.end(chunk);
     await finished(file);
   }
-}
-
-function spread(numbers: readonly number[]): { median: number; min: number; max: number } {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
-}
-
-function text({ median, min, max }: { median: number; min: number; max: number }): string {
-  return `${median.toFixed(0)} [${min.toFixed(0)}–${max.toFixed(0)}]`;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
