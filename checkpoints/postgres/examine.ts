@@ -2,7 +2,7 @@
 // changes nothing.
 import { type Connections, quoted } from "../../connectors/postgres/client.ts";
 
-/** The oldest version that is tested. */
+/** What the statements here need; the tests run on 15. */
 const OLDEST_VERSION = 12;
 
 /** $1: the schema. Not by to_regclass, which fails where there is no right to look. */

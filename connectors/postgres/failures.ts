@@ -66,7 +66,7 @@ export function isSessionOver(error: unknown): boolean {
  * Server errors that pass by themselves: too busy, shutting down, starting up, locks, deadlocks, serialization.
  */
 function passes(code: string): boolean {
-  return /^(08|40|53|57|58)/.test(code) || ["55P03", "25P03", "25P02", "25P04"].includes(code);
+  return /^(08|40|53|57|58)/.test(code) || ["55P03", "25P03", "25P02", "25P04", "25006"].includes(code);
 }
 
 /** The error to throw for a failure while doing something; errors of this package stay as they are. */
@@ -115,14 +115,15 @@ function wrongConfiguration({ code }: ServerError, { user, database, tlsMode }: 
         `for Tidemark's own schema: grant create on database ${name} to ${quoted(user)}, or, where it exists, ` +
         "grant usage, create on schema …; for rows: grant insert (upsert: select, update, too) on the table"
       );
-    case "25006":
-      return "this server only answers reading (a standby): give the URL of the primary";
     default:
       return undefined;
   }
 }
 
 function hintFor(code: string): { hint?: string } {
+  // It may have become a standby just now, and its address may be the new primary's in a moment.
+  if (code === "25006") return { hint: "this server only answers reading (a standby): give the URL of the primary" };
+  if (code === "57P01") return { hint: "another run took over, or the server is being stopped" };
   if (code === "55P03") {
     return { hint: "another session holds a lock: select pid, application_name, state, query from pg_stat_activity" };
   }

@@ -29,6 +29,11 @@ export class Transaction implements AsyncDisposable {
   readonly #onEnd: () => void;
   #isOver = false;
   #isBroken = false;
+  /** Why the session ended while nothing was asked of it. */
+  #lost: { readonly reason: unknown } | undefined;
+  readonly #onLost = (reason: unknown) => {
+    this.#lost ??= { reason };
+  };
 
   /** Only for `Connections`, which gives it a connection of its own and takes it back in `onEnd`. */
   constructor(client: PoolClient, address: Address, limits: TransactionLimits, onEnd: () => void) {
@@ -36,6 +41,7 @@ export class Transaction implements AsyncDisposable {
     this.#address = address;
     this.#limits = limits;
     this.#onEnd = onEnd;
+    client.on("error", this.#onLost);
   }
 
   get isOver(): boolean {
@@ -54,7 +60,7 @@ export class Transaction implements AsyncDisposable {
     );
   }
 
-  /** @throws the driver's error as it is when the server refused the statement, else as `failureOf` has it */
+  /** @throws what `failureOf` makes of it, with the driver's error as its cause */
   async query(text: string, values: unknown[], { doing, signal }: { doing: string; signal: AbortSignal }) {
     return await this.#ask<QueryResult>(doing, signal, () => this.#client.query(text, values));
   }
@@ -91,11 +97,11 @@ export class Transaction implements AsyncDisposable {
   /** Ends it without effect; never fails, since the server rolls back what it hears no more of. */
   async rollback(): Promise<void> {
     if (this.#isOver) return;
-    if (!this.#isBroken) {
+    if (!this.#isBroken && this.#lost === undefined) {
       const { signal } = new AbortController();
       await this.#reply(signal, () => this.#client.query("rollback"), GRACE_MS).catch(() => undefined);
     }
-    this.#end(this.#isBroken);
+    this.#end(this.#isBroken || this.#lost !== undefined);
   }
 
   /** Cuts the connection; for what cannot wait. */
@@ -114,17 +120,19 @@ export class Transaction implements AsyncDisposable {
   }
 
   async #ask<T>(doing: string, signal: AbortSignal, send: () => Promise<T>, mayHaveHappened = false): Promise<T> {
+    const wasSent = this.#lost === undefined;
     try {
       return await this.#reply(signal, send);
     } catch (error) {
       if (signal.aborted) throw error;
-      throw this.failure(error, { doing, mayHaveHappened });
+      throw this.failure(error, { doing, mayHaveHappened: mayHaveHappened && wasSent });
     }
   }
 
   async #reply<T>(signal: AbortSignal, send: () => Promise<T>, withinMs?: number): Promise<T> {
     signal.throwIfAborted();
     if (this.#isOver) throw this.failure(new Error("the transaction is over"), { doing: "go on in it" });
+    if (this.#lost !== undefined) throw this.#lost.reason;
     const deadlineMs = withinMs ?? this.#limits.statementTimeoutMs + GRACE_MS;
     try {
       return await awaitReply(send(), { signal, withinMs: deadlineMs, giveUp: () => this.destroy() });
@@ -137,6 +145,7 @@ export class Transaction implements AsyncDisposable {
   #end(isUnusable: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#client.off("error", this.#onLost);
     if (isUnusable) this.#client.connection.stream.destroy();
     this.#client.release(isUnusable);
     this.#onEnd();

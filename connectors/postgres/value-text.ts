@@ -6,7 +6,7 @@ const SPECIAL = /[\\\n\r\t]/g;
 const NEEDS_CARE = /[\\\n\r\t\0]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-export const NULL_TEXT = "\\N";
+const NULL_TEXT = "\\N";
 
 /**
  * The text of one value: null and undefined are NULL, a Date a timestamp in UTC, bytes are bytea, other objects and

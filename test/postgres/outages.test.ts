@@ -152,3 +152,32 @@ describe("an append whose reply is lost", () => {
     expect(await writer.append(1n, entry, [], signal)).toEqual({ is: "appended" });
   });
 });
+
+it("says which setting ended the transaction of a batch whose pipeline was silent for too long", async () => {
+  const name = newName("silent");
+  await database.query(`create table ${name} (text text)`);
+  const sink = postgresSink({ url: database.url, table: name, idleTimeoutMs: 100 });
+  const lineageId = newName("lineage");
+  await using writer = await sink.open(
+    { jobName: name, baseDir: ".", warn: () => undefined, lineageId, epoch: 0n },
+    signal,
+  );
+  const batch = { jobName: name, lineageId, batchId: 0, planHash: "plan", ranges: [], signal };
+  const write = await writer.begin(batch);
+  if (write === "already-written") throw new Error("nothing was written yet");
+  await using open = write;
+  const encoder = sink.encoder();
+  // Enough to be sent at once.
+  for (let row = 0; row < 5_000; row++) encoder.add({ text: "x".repeat(100) });
+  const encoded = encoder.take();
+  if (encoded !== undefined) await open.write(encoded);
+  const sessions = "select 1 from pg_stat_activity where application_name like $1";
+  const isOpen = async () => (await database.admin(sessions, [`tidemark ${lineageId.replace("_", "")}%`])).length > 0;
+  await waitUntil(async () => !(await isOpen()), { what: "the session is ended", withinMs: 5_000, signal });
+  const failure = await open.commit().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(failure).toBeInstanceOf(TransientError);
+  expect(failure).toMatchObject({ hint: expect.stringContaining("raise idleTimeoutMs of postgresSink") });
+});
