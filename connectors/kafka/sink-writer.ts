@@ -152,7 +152,7 @@ class KafkaBatchWrite implements BatchWrite {
       await this.sendEach(batches.add(records));
     }
     for (const { sizeBytes } of this.waiting.values()) waitingBytes += sizeBytes;
-    if (waitingBytes > MAX_WAITING_BYTES) await this.sendRest();
+    if (waitingBytes > MAX_WAITING_BYTES) await this.opened.producer.send(this.rest(), this.batch.signal);
   }
 
   async commit(): Promise<void> {
@@ -161,8 +161,7 @@ class KafkaBatchWrite implements BatchWrite {
     if (this.hasRows) {
       const { lineageId, batchId, planHash } = batch;
       const marker = { lineageId, batchId, planHash, epoch: opened.epoch };
-      await this.sendRest();
-      await opened.producer.send([this.markerRecord(marker)], batch.signal);
+      await opened.producer.send([...this.rest(), this.markerRecord(marker)], batch.signal);
       await opened.producer.commit(batch.signal);
       opened.newest = marker;
     }
@@ -180,7 +179,12 @@ class KafkaBatchWrite implements BatchWrite {
   private async batchesOf(topic: string): Promise<TopicBatches> {
     const known = this.waiting.get(topic);
     if (known !== undefined) return known;
-    const { codec, recordBatchMaxBytes } = this.options;
+    const { codec, recordBatchMaxBytes, markerTopic } = this.options;
+    if (topic === markerTopic) {
+      throw new ConfigError(`rows cannot go to "${topic}", which says what has been written`, {
+        hint: "write to another topic, or set markerTopic",
+      });
+    }
     const { batchId, signal } = this.batch;
     const partitionCount = await this.opened.topics.countOf(topic, signal);
     const batches = new TopicBatches({ topic, partitionCount, batchId, codec, recordBatchMaxBytes });
@@ -193,9 +197,8 @@ class KafkaBatchWrite implements BatchWrite {
     for (const batch of batches) await this.opened.producer.send([batch], this.batch.signal);
   }
 
-  private async sendRest(): Promise<void> {
-    const rest = [...this.waiting.values()].flatMap((batches) => batches.rest());
-    if (rest.length > 0) await this.opened.producer.send(rest, this.batch.signal);
+  private rest(): PendingBatch[] {
+    return [...this.waiting.values()].flatMap((batches) => batches.rest());
   }
 
   private markerRecord(marker: BatchMarker): PendingBatch {

@@ -13,7 +13,7 @@ const DEFAULT_RECORD_BATCH_MAX_BYTES = 512 * 1024;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const HINTS = {
   transactionalId: 'transactionalId: "my-job-payments"',
-  markerTopic: `default "${DEFAULT_MARKER_TOPIC}"`,
+  markerTopic: `a topic of its own; default "${DEFAULT_MARKER_TOPIC}"`,
 };
 
 export interface KafkaSinkOptions<C extends string, Row> extends KafkaConnectionOptions {
@@ -62,7 +62,7 @@ export function kafkaSink<const C extends string = never, Row = object & { reado
     throw new ConfigError(`compression cannot be "${String(compression)}"`, { hint: `use ${COMPRESSIONS.join(", ")}` });
   }
   checkName("transactionalId", transactionalId, (name) => typeof name === "string" && name !== "");
-  checkName("markerTopic", markerTopic, isTopicName);
+  checkName("markerTopic", markerTopic, (name) => isTopicName(name) && name !== topic);
   const { transactionTimeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } =
     options;
   const { recordBatchMaxBytes = DEFAULT_RECORD_BATCH_MAX_BYTES } = options;

@@ -40,6 +40,7 @@ it.each([
   ["record batches of no size", { topic: "t", recordBatchMaxBytes: 0 }],
   ["an empty transactional id", { topic: "t", transactionalId: "" }],
   ["a marker topic that cannot be", { topic: "t", markerTopic: "a/b" }],
+  ["a marker topic that rows go to", { topic: "tidemark-markers" }],
 ])("%s is found before anything runs", (_, options) => {
   expect(() => kafkaSink({ brokers: ["127.0.0.1:1"], ...options } as never)).toThrow(ConfigError);
 });
