@@ -66,6 +66,7 @@ export function postgresSink<const C extends string = never>(
   const idleTimeoutMs = checkedMs(options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS);
   return {
     kind: "postgres",
+    target: given,
     guarantee: "exactly-once",
     encoder: () => new CopyRowEncoder({ columns, key }),
     async open(context, signal) {
