@@ -5,9 +5,13 @@ import { kafkaServer, postgresServer, serverStartTimeoutMs } from "../servers/fo
 import { overtaken } from "./kafka-scenarios.ts";
 import { KafkaStage, routes } from "./kafka-stage.ts";
 
+/** Eight batches, each large enough that the sinks have sent rows, in an open transaction, before the commit. */
+const RECORDS = 40_000;
+const OFFSETS_PER_BATCH = 5_000;
+
 let stage: KafkaStage;
 beforeAll(async () => {
-  stage = await KafkaStage.open(await kafkaServer(), await postgresServer(), { records: 20_000 });
+  stage = await KafkaStage.open(await kafkaServer(), await postgresServer(), { records: RECORDS });
 }, serverStartTimeoutMs);
 afterAll(() => stage[Symbol.asyncDispose]());
 
@@ -15,7 +19,7 @@ describe.each(routes)("$name", (route) => {
   it.each(["commit", "committed"] as const)(
     'writes nothing more when it was frozen at "%s"',
     async (moment) => {
-      expect(await overtaken(moment, await stage.newJob(route, 2_000))).toEqual([]);
+      expect(await overtaken(moment, await stage.newJob(route, OFFSETS_PER_BATCH))).toEqual([]);
     },
     120_000,
   );

@@ -1,0 +1,126 @@
+// The crash tests on real servers look where it matters: a copy of the runtime that is broken on purpose does not pass
+// them, a whole copy does.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kafkaServer, postgresServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
+import { killedAt, overtaken, type ScenarioOptions } from "./kafka-scenarios.ts";
+import { KafkaStage, type Route, type StagedJob } from "./kafka-stage.ts";
+import { type Edit, makeMutant } from "./mutant.ts";
+
+type Scenario = (job: StagedJob, options: ScenarioOptions) => Promise<string[]>;
+
+const scenarios = {
+  "is killed after it has committed": (job, options) => killedAt("committed", job, options),
+  "is overtaken while it is frozen": (job, options) => overtaken("commit", job, options),
+} satisfies Record<string, Scenario>;
+
+interface Mutant {
+  readonly edits: readonly Edit[];
+  readonly route: Route;
+  readonly when: keyof typeof scenarios;
+  /** What the scenario finds, at least. */
+  readonly finds: RegExp;
+}
+
+const DOUBLED = /partition \d has \d+ where \d+ is next/;
+const toPostgres: Route = { to: "postgres", checkpoint: "file" };
+const toKafka: Route = { to: "kafka", checkpoint: "file" };
+
+const mutants: Record<string, Mutant> = {
+  "does not look for the marker in Postgres": {
+    edits: [
+      {
+        file: "connectors/postgres/sink.ts",
+        from: 'if (await marker.has(connections, batch)) return "already-written";',
+        to: "",
+      },
+    ],
+    route: toPostgres,
+    when: "is killed after it has committed",
+    finds: DOUBLED,
+  },
+  "does not look for the marker in Kafka": {
+    edits: [
+      {
+        file: "connectors/kafka/sink-writer.ts",
+        from: 'if (isWritten(opened.newest, batch)) return "already-written";',
+        to: "",
+      },
+    ],
+    route: toKafka,
+    when: "is killed after it has committed",
+    finds: DOUBLED,
+  },
+  "takes markers that were committed for aborted ones": {
+    edits: [
+      {
+        file: "connectors/kafka/newest-marker.ts",
+        from: "key.readInt16BE(2) === ABORT_MARKER;",
+        to: "key.readInt16BE(2) !== ABORT_MARKER;",
+      },
+    ],
+    route: toKafka,
+    when: "is killed after it has committed",
+    finds: DOUBLED,
+  },
+  "has no fence in Postgres": {
+    edits: [
+      {
+        file: "connectors/postgres/marker.ts",
+        from: "where lineage = $1 and target = $2 and epoch = $3`",
+        to: "where lineage = $1 and target = $2 and $3::text is not null`",
+      },
+    ],
+    route: toPostgres,
+    when: "is overtaken while it is frozen",
+    finds: DOUBLED,
+  },
+  "has no fence in Kafka": {
+    edits: [
+      {
+        file: "connectors/kafka/sink-writer.ts",
+        from: "{ client, transactionalId, transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions },",
+        to: "{ ...options, client, transactionalId: transactionalId + String(epoch) },",
+      },
+    ],
+    route: toKafka,
+    when: "is overtaken while it is frozen",
+    finds: DOUBLED,
+  },
+};
+
+const above = mkdtempSync(join(tmpdir(), "tidemark-kafka-mutants-"));
+let stage: KafkaStage;
+beforeAll(async () => {
+  stage = await KafkaStage.open(await kafkaServer(), await postgresServer(), { records: 8_000 });
+}, serverStartTimeoutMs);
+afterAll(async () => {
+  rmSync(above, { recursive: true, force: true });
+  await stage[Symbol.asyncDispose]();
+});
+
+async function play(when: keyof typeof scenarios, route: Route, edits: readonly Edit[]): Promise<string[]> {
+  const root = mkdtempSync(join(above, "root-"));
+  makeMutant(root, edits);
+  return await scenarios[when](await stage.newJob(route, 2_000), { root });
+}
+
+describe.each([toPostgres, toKafka])("a copy that is not broken, $to", (route) => {
+  it.each(Object.keys(scenarios) as (keyof typeof scenarios)[])(
+    "keeps its promises when it %s",
+    async (when) => {
+      expect(await play(when, route, [])).toEqual([]);
+    },
+    120_000,
+  );
+});
+
+describe("a runtime that", () => {
+  for (const [name, { edits, route, when, finds }] of Object.entries(mutants)) {
+    it(`${name} is found out when it ${when}`, async () => {
+      expect((await play(when, route, edits)).join("\n")).toMatch(finds);
+    }, 120_000);
+  }
+});
