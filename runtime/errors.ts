@@ -98,8 +98,11 @@ export class PoisonRecordError extends TidemarkError {
 /** The user's pipeline, combine or sink function threw, or did not complete. */
 export class PipelineError extends TidemarkError {
   readonly retryable = false;
-  constructor(message: string, details?: ErrorDetails) {
+  /** The row of the batch that a sink refuses, by its number from 1, where it is about one row. */
+  readonly rowNumber: number | undefined;
+  constructor(message: string, details: ErrorDetails & { readonly rowNumber?: number | undefined } = {}) {
     super("PIPELINE", message, details);
+    this.rowNumber = details.rowNumber;
   }
 }
 

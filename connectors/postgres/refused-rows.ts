@@ -45,13 +45,15 @@ export function refusal(error: unknown, refused: Refused): Error | undefined {
   if (!/^2[23]/.test(error.code)) return undefined;
   const line = lineOf(error);
   const row = line === undefined ? undefined : rowAt(rows, line);
-  const where = row === undefined ? `batch ${batchId}` : `row ${rows.firstRow + (line ?? 1) - 1} of batch ${batchId}`;
+  const rowNumber = row === undefined ? undefined : rows.firstRow + (line ?? 1) - 1;
+  const where = rowNumber === undefined ? `batch ${batchId}` : `row ${rowNumber} of batch ${batchId}`;
   const column = columnOf(error);
   const place = `${table.given}${column === undefined ? "" : `, column ${column}`}`;
   const message = `${place} refuses ${where}: ${error.message}${row === undefined ? "" : `: ${cut(row)}`}`;
   return new PipelineError(message, {
     ...details,
     code: ROW_REFUSED,
+    rowNumber,
     hint: error.detail ?? "mend the pipeline's rows, or the column's type: nothing of this batch was written",
   });
 }

@@ -23,8 +23,8 @@ export interface TaskInput {
 }
 
 export interface TaskOutput {
-  /** Takes one row, synchronously. Throwing counts as the pipeline's failure at the record being fed. */
-  readonly row: (row: unknown) => void;
+  /** Takes one row, and the offset of the record that was fed last, synchronously. Throwing counts as the pipeline's failure at the record being fed. */
+  readonly row: (row: unknown, offset: bigint) => void;
   /**
    * Called between chunks of records, and at the end: the place to write what has been collected. `offset`: next to
    * read.
@@ -100,7 +100,7 @@ class Feed {
         const subscription = rows$.subscribe({
           next: (row) => {
             try {
-              output.row(row);
+              output.row(row, this.lastOffset);
             } catch (error) {
               fail(error);
               this.#unsubscribe();

@@ -8,11 +8,13 @@
 // as after a crash, so that there is one way to recover and it is always used.
 import { partitionKey } from "../contract/positions.ts";
 import type { JointTransaction } from "../contract/sink.ts";
+import { originalError } from "../errors.ts";
 import type { EndReason } from "../events.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import type { Decision } from "../plan/decide.ts";
 import { countOffsets, makePlan, type Plan, positionsAfter } from "../plan/plan.ts";
 import { withDeadline } from "./deadline.ts";
+import { withRecordOfRow } from "./locate-row.ts";
 import { decideEnds, decideNow, lostOfPlan, type RunMemory } from "./look.ts";
 import { type PreparedBatch, prepareBatch } from "./prepare-batch.ts";
 import type { Term } from "./term.ts";
@@ -99,6 +101,20 @@ async function planOf(term: Term, memory: RunMemory, { ranges }: Planned, batchI
  * durable together with the entry are one transaction; else the sink commits first, and the entry follows.
  */
 async function runInHand(
+  term: Term,
+  memory: RunMemory,
+  inHand: BatchInHand,
+  stopSignal: AbortSignal,
+): Promise<BatchInHand | undefined> {
+  try {
+    return await commitAndRecord(term, memory, inHand, stopSignal);
+  } catch (error) {
+    const { job, abortSignal: signal } = term.input;
+    throw await withRecordOfRow(originalError(error), { job, reader: term.reader, inHand, signal });
+  }
+}
+
+async function commitAndRecord(
   term: Term,
   memory: RunMemory,
   inHand: BatchInHand,

@@ -2,11 +2,14 @@
 // password.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { map } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { memoryStore } from "../../checkpoints/memory.ts";
 import { postgresStore } from "../../checkpoints/postgres.ts";
+import { memorySource } from "../../connectors/memory/index.ts";
 import { parseAddress } from "../../connectors/postgres/address.ts";
 import { postgresSink } from "../../connectors/postgres/index.ts";
-import { ConfigError, TidemarkError, TransientError } from "../../runtime/index.ts";
+import { ConfigError, defineJob, runJob, TidemarkError, TransientError } from "../../runtime/index.ts";
 import { openStore } from "../../runtime/open-store.ts";
 import { postgresServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
 import type { PostgresAddresses } from "../servers/postgres/server.ts";
@@ -15,6 +18,7 @@ import { newName, type TestDatabase, testDatabase } from "./database.ts";
 import { writeRows } from "./write-rows.ts";
 
 const { signal } = new AbortController();
+const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => from + index);
 const SECRET = "s3cr3t-p@ss";
 
 let database: TestDatabase;
@@ -276,6 +280,25 @@ describe("tables", () => {
     expect(error.message).toContain(`${table}, column amount refuses row 23457 of batch 0: invalid input syntax`);
     expect(error.message).toContain('{"id":"23456","amount":"a\\tb"}');
     expect(await database.query(`select count(*)::int as count from ${table}`)).toEqual([{ count: 0 }]);
+  });
+
+  it("names the record that a refused row came from, also when it is refused at the commit", async () => {
+    const table = newName("strict");
+    await database.query(`create table ${table} (id integer primary key, amount smallint)`);
+    const jobOf = (bad: unknown) =>
+      defineJob({
+        name: "refused",
+        source: memorySource({ partitions: [numbers(5_000), numbers(5_000, 5_000)] }),
+        pipeline: (records$) => records$.pipe(map(({ value: id }) => ({ id, amount: id === 7_777 ? bad : 1 }))),
+        sink: postgresSink({ url: database.url, table }),
+        checkpoint: memoryStore(),
+        trigger: "once",
+      });
+    const error = await errorOf(() => runJob(jobOf("many")));
+    expect(error.message).toContain(`${table}, column amount refuses row 7778 of batch 0`);
+    expect(error.message).toContain("(the pipeline gave this row at memory:1:2777)");
+    const tooLarge = await errorOf(() => runJob(jobOf(70_000)));
+    expect(tooLarge.message).toContain("(the pipeline gave this row at memory:1:2777)");
   });
 
   it("names the column that must not be null, and the key that is there already", async () => {
