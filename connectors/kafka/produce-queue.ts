@@ -21,7 +21,9 @@ import { mayBeTimeout, refusedBatch, WriteError } from "./producer-errors.ts";
 const MAX_UNDER_WAY = 5;
 /** For the end of the last transaction, on top of the broker's own patience. */
 const PATIENCE_MS = 30_000;
-const PAUSE_MS = 10;
+/** Doubled each time: all records are sent again, and a first transaction over 1,000 partitions takes seconds to end. */
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 320;
 
 /** Sends requests; never rejects for them: see `failure`. */
 export class ProduceQueue {
@@ -78,6 +80,7 @@ export class ProduceQueue {
     const api = this.brokersAddPartitions ? produceAndAddApi : produceApi;
     const beganMs = performance.now();
     let { batches } = request;
+    let pauseMs = FIRST_PAUSE_MS;
     try {
       while (batches.length > 0) {
         const response = await this.client.call(leader, api, [{ ...request, batches }], this.signal);
@@ -89,7 +92,8 @@ export class ProduceQueue {
           leader,
         );
         batches = batches.filter((batch) => refused.some((answer) => isSame(answer, batch)));
-        if (batches.length > 0) await pause(PAUSE_MS, this.signal);
+        if (batches.length > 0) await pause(pauseMs, this.signal);
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
     } catch (error) {
       this.hasLostAnswer = true;

@@ -1,13 +1,16 @@
 // How many partitions the topics of a sink have: asked when a topic is first written to, and again every few minutes,
 // so that partitions that were added are used, as Kafka's own producers do.
-import { ConfigError, TransientError } from "../../runtime/index.ts";
+import { ConfigError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { formatBroker } from "./connection-options.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { Patience } from "./patience.ts";
 import { WriteError } from "./producer-errors.ts";
 
 /** As `metadata.max.age.ms` of Kafka's clients. */
 const MAX_AGE_MS = 300_000;
+/** A broker hears of a topic a moment after it was made. */
+const PATIENCE_MS = 2_000;
 
 /** The topics of an open sink. */
 export class TopicPartitions {
@@ -36,13 +39,18 @@ export class TopicPartitions {
   async countOf(topic: string, signal: AbortSignal): Promise<number> {
     const known = this.counts.get(topic);
     if (known !== undefined) return known;
-    const { topics, problems } = await this.client.metadata([topic], signal);
-    const [problem] = problems;
-    if (problem !== undefined) throw this.explain(topic, problem.errorCode);
-    const count = topics[0]?.partitions.length ?? 0;
-    if (count === 0) throw new TransientError(`Kafka tells of no partitions of "${topic}"`);
-    this.counts.set(topic, count);
-    return count;
+    const patience = new Patience(PATIENCE_MS);
+    for (;;) {
+      const { topics, problems } = await this.client.metadata([topic], signal);
+      const count = topics[0]?.partitions.length ?? 0;
+      if (count > 0) {
+        this.counts.set(topic, count);
+        return count;
+      }
+      const failure = this.explain(topic, problems[0]?.errorCode ?? BrokerError.unknownTopicOrPartition);
+      if (problems[0]?.errorCode !== BrokerError.unknownTopicOrPartition) throw failure;
+      await patience.wait(failure, signal);
+    }
   }
 
   private explain(topic: string, errorCode: number): Error {
