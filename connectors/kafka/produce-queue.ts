@@ -21,7 +21,9 @@ import { mayBeTimeout, refusedBatch, WriteError } from "./producer-errors.ts";
 const MAX_UNDER_WAY = 5;
 /** For the end of the last transaction, on top of the broker's own patience. */
 const PATIENCE_MS = 30_000;
-/** Doubled each time: all records are sent again, and a first transaction over 1,000 partitions takes seconds to end. */
+/**
+ * Doubled each time: all records are sent again, and a first transaction over 1,000 partitions takes seconds to end.
+ */
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 320;
 

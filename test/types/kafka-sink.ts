@@ -1,5 +1,5 @@
-// The Kafka sink's types as the compiler sees them: fields by name must be the rows', and functions are given rows. `tsc`
-// is the test; nothing here runs.
+// The Kafka sink's types as the compiler sees them: fields by name must be the rows', and functions are given rows.
+// `tsc` is the test; nothing here runs.
 import { map } from "rxjs";
 import { defineJob, json } from "tidemark";
 import { kafkaSink, kafkaSource } from "tidemark/connectors/kafka";
