@@ -1,5 +1,5 @@
-// Run by kafka.ts: one program over one topic, timed inside of the process from the job's start to its end; its output is
-// counted before its time is told. Arguments: program, run, records, a folder for checkpoints.
+// Run by kafka.ts: one program over one topic, timed inside of the process from the job's start to its end; its
+// output is counted before its time is told. Arguments: program, run, records, a folder for checkpoints.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { Admin } from "@platformatic/kafka";

@@ -1,5 +1,5 @@
-// Kafka in, and nothing, Postgres or Kafka out, on the servers that `npm run servers -- env` names, beside what the same
-// rows cost without us: psql's COPY. Each round runs every program once, in turn, in a process of its own.
+// Kafka in, and nothing, Postgres or Kafka out, on the servers that `npm run servers -- env` names, beside what the
+// same rows cost without us: psql's COPY. Each round runs every program once, in turn, in a process of its own.
 // Usage: npm run bench -- kafka [--records N] [--rounds N]
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -1,4 +1,5 @@
-// `npm run bench -- NAME [options]`: runs one benchmark. None of them is a test: what they print depends on the machine.
+// `npm run bench -- NAME [options]`: runs one benchmark. None of them is a test: what they print depends on the
+// machine.
 const benchmarks: Record<string, () => Promise<unknown>> = {
   files: () => import("./files.ts"),
   kafka: () => import("./kafka.ts"),

@@ -15,6 +15,8 @@ export interface KafkaJobSettings {
   /** A URL; a relative one is in the folder. */
   readonly checkpoint: string;
   readonly maxOffsetsPerBatch: number;
+  /** Before each commit, to make the job last; default none. */
+  readonly pauseMs?: number;
 }
 
 /** Lays out the job; `dir` must be new. */

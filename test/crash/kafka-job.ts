@@ -22,6 +22,8 @@ import type { KafkaJobSettings } from "./kafka-job-folder.ts";
 import type { InputRecord } from "./kafka-rows.ts";
 
 const LOOK_EVERY_MS = 2;
+/** Little, so that it cannot go on for long without its broker. */
+const FETCH_MAX_BYTES = 100_000;
 const here = import.meta.dirname;
 const settings: KafkaJobSettings = JSON.parse(readFileSync(join(here, "settings.json"), "utf8"));
 const brokers = [settings.bootstrap];
@@ -35,6 +37,7 @@ async function point(hold: Hold, what: string | number): Promise<void> {
 }
 
 async function commits<Result>(batchId: number, commit: () => Promise<Result>): Promise<Result> {
+  await delay(settings.pauseMs ?? 0);
   await point("commit", batchId);
   const result = await commit();
   await point("committed", batchId);
@@ -110,7 +113,7 @@ const { checkpoint } = settings;
 // biome-ignore lint/style/noDefaultExport: a job file has one
 export default defineJob({
   name: settings.name,
-  source: kafkaSource({ brokers, topics: settings.input, value: json<InputRecord>() }),
+  source: kafkaSource({ brokers, topics: settings.input, value: json<InputRecord>(), fetchMaxBytes: FETCH_MAX_BYTES }),
   pipeline: (records$, { batchId, partition, fromOffset, untilOffset }) => {
     const what = `${batchId} ${partition} ${fromOffset} ${untilOffset}`;
     writeSync(2, `@task ${what}\n`);

@@ -9,7 +9,6 @@ import { KafkaStage, routes } from "./kafka-stage.ts";
 import { Plans } from "./plans.ts";
 
 const RECORDS = 200_000;
-const OFFSETS_PER_BATCH = 5_000;
 const KILLS = 20;
 /** About as long as it takes from its start to its first batch. */
 const STARTS_WITHIN_MS = 1_500;
@@ -28,7 +27,7 @@ describe.each(routes)("$name", (route) => {
     const { seed, random } = seedOf("kafka-kill");
     const plans = new Plans();
     try {
-      const job = await stage.newJob(route, OFFSETS_PER_BATCH);
+      const job = await stage.newJob(route, { maxOffsetsPerBatch: 5_000 });
       for (let kill = 0; kill < KILLS; kill++) {
         await using killed = job.start();
         await untilRandomMoment(killed, random);

@@ -104,7 +104,7 @@ afterAll(async () => {
 async function play(when: keyof typeof scenarios, route: Route, edits: readonly Edit[]): Promise<string[]> {
   const root = mkdtempSync(join(above, "root-"));
   makeMutant(root, edits);
-  return await scenarios[when](await stage.newJob(route, 2_000), { root });
+  return await scenarios[when](await stage.newJob(route, { maxOffsetsPerBatch: 2_000 }), { root });
 }
 
 describe.each([toPostgres, toKafka])("a copy that is not broken, $to", (route) => {

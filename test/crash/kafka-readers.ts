@@ -21,7 +21,9 @@ export async function rowsInTable(bin: string, url: string, table: string): Prom
   });
 }
 
-/** Reads one topic, to its end each time: its last records are put there by the reader itself, who thus need not wait. */
+/**
+ * Reads one topic, to its end each time: its last records are put there by the reader itself, who thus need not wait.
+ */
 export class TopicRows {
   readonly #bootstrap: string;
   readonly #topic: string;

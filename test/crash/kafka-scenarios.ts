@@ -1,5 +1,6 @@
-// What can go wrong with a job between Kafka and Postgres, played with real processes. Each scenario says what it found,
-// as sentences: nothing for a runtime that keeps its promises, and something for one that was broken on purpose.
+// What can go wrong with a job between Kafka and Postgres, played with real processes. Each scenario says what it
+// found, as sentences: nothing for a runtime that keeps its promises, and something for one that was broken on
+// purpose.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Hold } from "./job-folder.ts";
 import type { JobProcess, StartOptions } from "./job-process.ts";

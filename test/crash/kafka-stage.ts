@@ -13,7 +13,7 @@ import type { KafkaAddresses } from "../servers/kafka/server.ts";
 import type { PostgresAddresses } from "../servers/postgres/server.ts";
 import type { Hold } from "./job-folder.ts";
 import { JobProcess, type StartOptions } from "./job-process.ts";
-import { KafkaJobFolder } from "./kafka-job-folder.ts";
+import { KafkaJobFolder, type KafkaJobSettings } from "./kafka-job-folder.ts";
 import { rowsInTable, TopicRows } from "./kafka-readers.ts";
 import { PARTITIONS, problemsOf, recordAt } from "./kafka-rows.ts";
 
@@ -24,6 +24,9 @@ export interface Route {
   readonly to: "postgres" | "kafka";
   readonly checkpoint: "postgres" | "file";
 }
+
+/** How large a job's batches are, and how long they take. */
+export type Pace = Pick<KafkaJobSettings, "maxOffsetsPerBatch" | "pauseMs">;
 
 /** Every route: rows and checkpoint in one transaction, and in two. */
 export const routes: readonly (Route & { readonly name: string })[] = [
@@ -74,12 +77,12 @@ export class KafkaStage implements AsyncDisposable {
   }
 
   /** A new job and its empty table or topic. */
-  async newJob({ to, checkpoint }: Route, maxOffsetsPerBatch: number): Promise<StagedJob> {
+  async newJob({ to, checkpoint }: Route, pace: Pace): Promise<StagedJob> {
     const name = newName("job");
     const rowCount = this.#perPartition * PARTITIONS;
     const destination = to === "postgres" ? await this.#newTable(name) : await this.#newTopic(rowCount);
     const folder = new KafkaJobFolder(join(this.#dir, name), {
-      ...{ name, bootstrap: this.#bootstrap, input: this.#input, maxOffsetsPerBatch },
+      ...{ name, bootstrap: this.#bootstrap, input: this.#input, ...pace },
       output: destination.output,
       checkpoint: checkpoint === "postgres" ? this.#database.url : "file:checkpoint",
     });

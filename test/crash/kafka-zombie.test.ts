@@ -7,7 +7,6 @@ import { KafkaStage, routes } from "./kafka-stage.ts";
 
 /** Eight batches, each large enough that the sinks have sent rows, in an open transaction, before the commit. */
 const RECORDS = 40_000;
-const OFFSETS_PER_BATCH = 5_000;
 
 let stage: KafkaStage;
 beforeAll(async () => {
@@ -19,7 +18,7 @@ describe.each(routes)("$name", (route) => {
   it.each(["commit", "committed"] as const)(
     'writes nothing more when it was frozen at "%s"',
     async (moment) => {
-      expect(await overtaken(moment, await stage.newJob(route, OFFSETS_PER_BATCH))).toEqual([]);
+      expect(await overtaken(moment, await stage.newJob(route, { maxOffsetsPerBatch: 5_000 }))).toEqual([]);
     },
     120_000,
   );

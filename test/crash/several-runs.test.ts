@@ -1,5 +1,6 @@
 // Several runs of one job at once, each started to take over, and frozen, woken and killed at random while the input
-// grows: the output is right at every moment, no plan changes, and nobody fails for another reason than being overtaken.
+// grows: the output is right at every moment, no plan changes, and nobody fails for another reason than being
+// overtaken.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
