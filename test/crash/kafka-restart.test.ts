@@ -8,8 +8,8 @@ import { waitUntil } from "../servers/wait-until.ts";
 import type { JobProcess } from "./job-process.ts";
 import { KafkaStage, routes } from "./kafka-stage.ts";
 
-const RECORDS = 40_000;
-/** Two hundred, which last for seconds. */
+const RECORDS = 30_000;
+/** A hundred and fifty, which last for seconds. */
 const SMALL_BATCHES = { maxOffsetsPerBatch: 200, pauseMs: 25 };
 /** A dozen small batches. */
 const SOON_MS = 300;
