@@ -1,5 +1,5 @@
-// Finds the record that a row came from, for sinks that refuse a row by its number: runs the batch once more, without the
-// sink, and counts. Only for an error's message, so nothing that goes wrong here replaces that error.
+// Finds the record that a row came from, for sinks that refuse a row by its number: runs the batch once more, without
+// the sink, and counts. Only for an error's message, so nothing that goes wrong here replaces that error.
 import type { NormalizedJob } from "../contract/job.ts";
 import { partitionKey, type TopicPartition } from "../contract/positions.ts";
 import type { SourceReader } from "../contract/source.ts";

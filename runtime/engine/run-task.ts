@@ -23,7 +23,10 @@ export interface TaskInput {
 }
 
 export interface TaskOutput {
-  /** Takes one row, and the offset of the record that was fed last, synchronously. Throwing counts as the pipeline's failure at the record being fed. */
+  /**
+   * Takes one row, and the offset of the record that was fed last, synchronously. Throwing counts as the pipeline's
+   * failure at the record being fed.
+   */
   readonly row: (row: unknown, offset: bigint) => void;
   /**
    * Called between chunks of records, and at the end: the place to write what has been collected. `offset`: next to
