@@ -8,7 +8,11 @@ export interface Spread {
 
 export function spread(numbers: readonly number[]): Spread {
   const sorted = numbers.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
+  const at = (index: number) => sorted[index] ?? 0;
+  const last = sorted.length - 1;
+  // Of an even number of rounds the mean of the middle two, never the better one.
+  const median = (at(Math.floor(last / 2)) + at(Math.ceil(last / 2))) / 2;
+  return { median, min: at(0), max: at(last) };
 }
 
 /** `540 [528–598]` */
