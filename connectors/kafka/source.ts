@@ -11,7 +11,7 @@ import {
 import { checkConnectionOptions, type KafkaConnectionOptions } from "./connection-options.ts";
 import { checkTopics } from "./topic-spec.ts";
 
-const DEFAULT_FETCH_MAX_BYTES = 4 * 1024 * 1024;
+const DEFAULT_FETCH_MAX_BYTES = 1024 * 1024;
 const DEFAULT_MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 export interface KafkaSourceOptions<V, K = Uint8Array> extends KafkaConnectionOptions {
@@ -30,7 +30,7 @@ export interface KafkaSourceOptions<V, K = Uint8Array> extends KafkaConnectionOp
   readonly isolation?: "read_committed" | "read_uncommitted";
   /** Default true. */
   readonly failOnDataLoss?: boolean;
-  /** Asked for in one fetch of one partition; a larger batch comes all the same. 1 KiB to 1 GiB, default 4 MiB. */
+  /** Asked for in one fetch of one partition; a larger batch comes all the same. 1 KiB to 1 GiB, default 1 MiB. */
   readonly fetchMaxBytes?: number;
   /** Fetched ahead for the next batch, over all partitions; 0 to 4 GiB, default 64 MiB. */
   readonly maxBufferedBytes?: number;
