@@ -12,7 +12,7 @@ export class BrokerTopics implements AsyncDisposable {
   private readonly connection: { readonly clientId: string; readonly bootstrapBrokers: string[] };
 
   constructor(bootstrap: string) {
-    this.connection = { clientId: "tests", bootstrapBrokers: [bootstrap] };
+    this.connection = { clientId: "tests", bootstrapBrokers: bootstrap.split(",") };
     this.admin = new Admin(this.connection);
     this.producer = new Producer(this.connection);
   }

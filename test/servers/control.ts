@@ -102,14 +102,18 @@ export async function removeServer(home: ServerHome, signal: AbortSignal): Promi
   await rm(home.folder, { recursive: true, force: true });
 }
 
-/** Ends the server as a crash would (SIGKILL) and waits until all of its processes are gone. Idempotent. */
-export async function killServer({ folder, say }: ServerHome, signal: AbortSignal): Promise<void> {
+/**
+ * Ends the server as a crash would (SIGKILL), or `only` one of its processes by name, and waits until what was killed is
+ * gone. Idempotent.
+ */
+export async function killServer({ folder, say }: ServerHome, signal: AbortSignal, only?: string): Promise<void> {
   await using _lock = await lockFolder(folder, say, signal);
   const state = readState(folder);
   if (!state) return;
-  const killed = state.processes.flatMap(killTree);
+  const isMeant = ({ name }: StartedProcess) => only === undefined || name === only;
+  const killed = state.processes.filter(isMeant).flatMap(killTree);
   await waitUntil(() => !killed.some(isAlive), { what: `${folder} is killed`, withinMs: killedWithinMs, signal });
-  await writeState(folder, { ...state, processes: [] });
+  await writeState(folder, { ...state, processes: state.processes.filter((process) => !isMeant(process)) });
 }
 
 /** Freezes the server (SIGSTOP): connections stay open, and nothing is answered. Idempotent. */

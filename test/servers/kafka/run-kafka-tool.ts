@@ -19,6 +19,7 @@ const mainClasses = {
   "dump-log": "org.apache.kafka.tools.DumpLogSegments",
   "get-offsets": "org.apache.kafka.tools.GetOffsetShell",
   "producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
+  "reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
   topics: "org.apache.kafka.tools.TopicCommand",
   transactions: "org.apache.kafka.tools.TransactionsCommand",
 } as const;

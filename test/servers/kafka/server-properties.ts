@@ -70,9 +70,17 @@ export function serverProperties({ folder, ports, password, certificates }: Plac
     "ssl.client.auth=none",
     "listener.name.mutual.ssl.client.auth=required",
     `log.dirs=${join(folder, "data")}`,
+    ...quickSettings(1),
+  ].join("\n")}\n`;
+}
+
+/** What makes brokers quick enough for tests; internal topics are kept by `replication` brokers. */
+export function quickSettings(replication: number): string[] {
+  return [
     "auto.create.topics.enable=false",
+    `default.replication.factor=${replication}`,
     ...["offsets.topic", "transaction.state.log", "share.coordinator.state.topic"].flatMap((topic) => [
-      `${topic}.replication.factor=1`,
+      `${topic}.replication.factor=${replication}`,
       `${topic}.num.partitions=4`,
     ]),
     "transaction.state.log.min.isr=1",
@@ -90,5 +98,5 @@ export function serverProperties({ folder, ports, password, certificates }: Plac
     "log.cleaner.backoff.ms=500",
     "log.cleaner.dedupe.buffer.size=16777216",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000",
-  ].join("\n")}\n`;
+  ];
 }

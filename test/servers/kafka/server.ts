@@ -51,21 +51,11 @@ export const kafka: ServerKind<KafkaAddresses> = {
   environment: ({ bootstrap }) => ({ KAFKA_BROKERS: bootstrap }),
   async prepare(place: Place, say: Say, signal: AbortSignal): Promise<Preparation<KafkaAddresses>> {
     await requireJava(signal);
-    const { folder, ports, root } = place;
-    const jars = await jarsOf(pom, root, say, signal);
+    const { folder, ports } = place;
     const data = join(folder, "data");
-    const temporary = join(folder, "tmp");
     await mkdir(data, { recursive: true });
-    await mkdir(temporary, { recursive: true });
     const configuration = await writeConfiguration(place);
-    const java = [
-      ...javaDefaults,
-      ...heap,
-      `-Djava.io.tmpdir=${temporary}`,
-      `-Dlog4j2.configurationFile=${logging}`,
-      "-cp",
-      jars,
-    ];
+    const java = await brokerJava(place, heap, say, signal);
     if (!existsSync(join(data, "meta.properties"))) await format(java, configuration, place, signal);
     const isReady = (asked: AbortSignal) => isBrokerReady(ports["plaintext"] ?? 0, asked);
     const args = [...java, "kafka.Kafka", configuration];
@@ -75,6 +65,25 @@ export const kafka: ServerKind<KafkaAddresses> = {
     };
   },
 };
+
+/** A cluster's id is a UUID in base64url; this is none that begins like an option. */
+export function newClusterId(): string {
+  return `T${randomBytes(16).toString("base64url").slice(1)}`;
+}
+
+/** What stands before the main class, when Java runs a broker. */
+export async function brokerJava(
+  { folder, root }: Place,
+  heapOptions: readonly string[],
+  say: Say,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const jars = await jarsOf(pom, root, say, signal);
+  const temporary = join(folder, "tmp");
+  await mkdir(temporary, { recursive: true });
+  const log4j = `-Dlog4j2.configurationFile=${logging}`;
+  return [...javaDefaults, ...heapOptions, `-Djava.io.tmpdir=${temporary}`, log4j, "-cp", jars];
+}
 
 async function writeConfiguration(place: Place): Promise<string> {
   const configuration = join(place.folder, "server.properties");
@@ -87,9 +96,7 @@ async function format(java: string[], configuration: string, { folder, password 
     "--add-scram",
     `${mechanism.toUpperCase()}=[name=${userNames[mechanism]},password=${password}]`,
   ]);
-  // Its id for the cluster is a UUID in base64url, and none that begins like an option.
-  const clusterId = `T${randomBytes(16).toString("base64url").slice(1)}`;
-  const args = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration, ...users];
+  const args = ["kafka.tools.StorageTool", "format", "-t", newClusterId(), "-c", configuration, ...users];
   await mustRun("java", [...java, ...args], { cwd: folder, installHint: javaInstallHint, signal });
 }
 
