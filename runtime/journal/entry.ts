@@ -30,10 +30,15 @@ export interface BatchCounts {
 /** A writer's term begins; its number, the epoch, is the entry's seq. */
 export interface BeginEntry {
   readonly kind: "begin";
-  /** "copy": a copied history follows, and is not to be used before its "arrived". */
-  readonly purpose: "run" | "reset" | "copy";
+  /** "copy", "import": a history from elsewhere follows, and is not to be used before its "arrived". */
+  readonly purpose: "run" | "reset" | "copy" | "import";
   readonly host: string;
   readonly pid: number;
+}
+
+/** Whether a history from elsewhere begins with this entry, in place of what the log may hold before it. */
+export function startsHistory(body: EntryBody): boolean {
+  return body.kind === "begin" && (body.purpose === "copy" || body.purpose === "import");
 }
 
 export interface PlanEntry {
@@ -78,7 +83,7 @@ export interface MovingEntry {
   readonly to: string;
 }
 
-/** A copied history is whole and may be used. */
+/** A history that was copied or imported is whole and may be used. */
 export interface ArrivedEntry {
   readonly kind: "arrived";
   readonly from: string;
@@ -189,7 +194,7 @@ function bodyFromFields(fields: Fields): EntryBody {
   const kind = fields.string("kind");
   switch (kind) {
     case "begin": {
-      const purpose = fields.oneOf("purpose", ["run", "reset", "copy"] as const);
+      const purpose = fields.oneOf("purpose", ["run", "reset", "copy", "import"] as const);
       return { kind, purpose, host: fields.string("host"), pid: fields.number("pid") };
     }
     case "plan":

@@ -13,6 +13,7 @@ import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type Journal
 import {
   type ArrivingHistory,
   checkMayArrive,
+  checkMayImport,
   checkMayTakeOver,
   type RunIdentity,
   replacedBy,
@@ -137,7 +138,8 @@ export class Journal implements AsyncDisposable {
     const { store, jobName, purpose, clock, signal, run, copied } = options;
     for (;;) {
       const seen = await readState(store, jobName, signal);
-      if (copied === undefined) checkMayTakeOver(seen, run);
+      if (purpose === "import") checkMayImport(seen, store.url);
+      else if (copied === undefined) checkMayTakeOver(seen, run);
       else checkMayArrive(seen, copied, store.url);
       const lineageId = copied?.lineageId ?? seen?.lineageId ?? randomBytes(16).toString("hex");
       let moved = false;

@@ -1,5 +1,5 @@
 // Decides whether a log, as it was read, may be taken over: not by a run that another run has replaced since, not
-// where the job has moved away or has not arrived, and, for a copy, only where no checkpoint in use would be
+// where the job has moved away or has not arrived; a copy or an import only where no checkpoint in use would be
 // overwritten. Pure; the take-over itself fails when the log has changed since it was read.
 import { randomBytes } from "node:crypto";
 import { CheckpointCorruptError, ConfigError, FencedError, TransientError } from "../errors.ts";
@@ -39,9 +39,8 @@ export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): 
     });
   }
   if (seen.isPartialCopy) {
-    throw new ConfigError(`the checkpoint of "${seen.jobName}" here is a copy that was broken off`, {
-      hint: "type the same runtime checkpoint copy again",
-    });
+    const { what, hint } = brokenOff(seen);
+    throw new ConfigError(`the checkpoint of "${seen.jobName}" here is ${what} that was broken off`, { hint });
   }
   if (seen.positions === undefined) {
     throw new CheckpointCorruptError(`the checkpoint of "${seen.jobName}" does not tell where the job stands`, {
@@ -75,6 +74,27 @@ export function checkMayArrive(there: JobState | undefined, copied: ArrivingHist
   throw new ConfigError(`${url} already has a checkpoint of "${there.jobName}"`, {
     hint: "choose another place; a checkpoint that is in use is never overwritten",
   });
+}
+
+/**
+ * Whether positions that another program saved may be imported here.
+ * @param there what the place holds now
+ * @throws ConfigError there is a checkpoint of this job, other than an import that was broken off
+ */
+export function checkMayImport(there: JobState | undefined, url: string): void {
+  if (there === undefined) return;
+  if (there.isPartialCopy && there.writer?.purpose === "import") return;
+  throw new ConfigError(`${url} already has a checkpoint of "${there.jobName}"`, {
+    hint:
+      "an import is for a job that is new there; to move this one's position: " +
+      "runtime reset job.ts --to-offset topic:partition=offset",
+  });
+}
+
+/** What a place is that a history has not arrived at, and what helps. */
+export function brokenOff({ writer }: JobState): { readonly what: string; readonly hint: string } {
+  const [what, command] = writer?.purpose === "import" ? ["an import", "import"] : ["a copy", "copy"];
+  return { what, hint: `type the same runtime checkpoint ${command} again` };
 }
 
 /** The error of a term that is told by the log that a newer one has begun: only another run's fences. */

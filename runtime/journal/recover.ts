@@ -7,12 +7,12 @@
 //   complete N            positions are those of the entry, nothing is in hand
 //   complete N + plan N+1 positions are those of the entry, batch N+1 is in hand
 //   reset                 positions are those of the entry, nothing is in hand
-//   begin                 a new epoch; begin for a copy starts a history anew, unusable until "arrived"
+//   begin                 a new epoch; for a copy or an import it starts a history anew, unusable until "arrived"
 //   moving                nothing may follow but a copy
 import { type OffsetRange, type Position, partitionKey } from "../contract/positions.ts";
 import { CheckpointCorruptError } from "../errors.ts";
 import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
-import type { BeginEntry, CompleteEntry, JournalEntry } from "./entry.ts";
+import { type BeginEntry, type CompleteEntry, type JournalEntry, startsHistory } from "./entry.ts";
 
 /** Where a job stands. */
 export interface JobState {
@@ -32,7 +32,7 @@ export interface JobState {
   readonly lastCompletedAtMs: number | undefined;
   /** Where the checkpoint has moved to. */
   readonly movedTo: string | undefined;
-  /** A copy to this place has not arrived: not to be used. */
+  /** A copy or an import to this place has not arrived: not to be used. */
   readonly isPartialCopy: boolean;
 }
 
@@ -52,8 +52,7 @@ export function foldEntry(before: JobState | undefined, seq: bigint, entry: Jour
   if (entry.jobName !== jobName) {
     throw corrupt(`${where} belongs to the job "${entry.jobName}"`, "copy checkpoints with: runtime checkpoint copy");
   }
-  const startsHistory = entry.body.kind === "begin" && entry.body.purpose === "copy";
-  const state = before === undefined || startsHistory ? emptyState(entry, seq) : before;
+  const state = before === undefined || startsHistory(entry.body) ? emptyState(entry, seq) : before;
   if (state !== before) return applyBody({ ...state, head: seq }, seq, entry, where);
   if (seq !== state.head + 1n) {
     throw corrupt(`the checkpoint of "${jobName}" has a hole: entry ${state.head + 1n} is missing`);
@@ -79,8 +78,9 @@ function emptyState(entry: JournalEntry, seq: bigint): JobState {
     epoch: entry.epoch,
     runId: entry.runId,
     writer: undefined,
-    // A log that begins at 0 begins with a job that never ran; else what came before is not known yet.
-    positions: seq === 0n ? [] : undefined,
+    // A log that begins at 0 begins with a job that never ran; else what came before is not known yet, and neither is
+    // what comes from elsewhere.
+    positions: seq === 0n && !startsHistory(entry.body) ? [] : undefined,
     nextBatchId: 0,
     inHand: undefined,
     lastCompletedAtMs: undefined,
@@ -92,7 +92,7 @@ function emptyState(entry: JournalEntry, seq: bigint): JobState {
 function applyBody(state: JobState, seq: bigint, { body, runId, atMs }: JournalEntry, where: string): JobState {
   switch (body.kind) {
     case "begin": {
-      const isPartialCopy = state.isPartialCopy || body.purpose === "copy";
+      const isPartialCopy = state.isPartialCopy || startsHistory(body);
       return { ...state, epoch: seq, runId, writer: body, isPartialCopy };
     }
     case "plan":

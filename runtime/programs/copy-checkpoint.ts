@@ -8,7 +8,7 @@ import type { CheckpointStore } from "../contract/store.ts";
 import { jobName as checkedName } from "../define-job.ts";
 import { freshHeartbeat } from "../engine/heartbeat.ts";
 import { CheckpointCorruptError, CheckpointMissingError, ConfigError } from "../errors.ts";
-import type { EntryBody } from "../journal/entry.ts";
+import { type EntryBody, startsHistory } from "../journal/entry.ts";
 import { Journal, readEntries, readState } from "../journal/journal.ts";
 import { checkMayArrive, newRunIdentity } from "../journal/may-take-over.ts";
 import type { JobState } from "../journal/recover.ts";
@@ -130,7 +130,7 @@ async function copyHistory(input: Move, arriving: Journal): Promise<CopiedHistor
 async function historyBegins({ jobName, from, signal }: Move): Promise<bigint> {
   let first = (await from.bounds(jobName, signal))?.first ?? 0n;
   for await (const { seq, body } of readEntries(from, jobName, first, signal)) {
-    if (body.kind === "begin" && body.purpose === "copy") first = seq;
+    if (startsHistory(body)) first = seq;
   }
   return first;
 }

@@ -4,6 +4,7 @@ import type { Job } from "../contract/job.ts";
 import { formatRange } from "../contract/positions.ts";
 import { freshHeartbeat } from "../engine/heartbeat.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
+import { brokenOff } from "../journal/may-take-over.ts";
 import { lostAtPositions, lostParts } from "../plan/plan-ranges.ts";
 import { type History, readHistory } from "./history.ts";
 import { type ProgramContext, type ProgramOptions, withProgram } from "./program.ts";
@@ -65,8 +66,8 @@ async function checkpointFindings(
       findings.push({ check: "checkpoint", status: "problem", detail, hint: `set checkpoint: "${state.movedTo}"` });
     }
     if (state.isPartialCopy) {
-      const hint = "type the same runtime checkpoint copy again";
-      findings.push({ check: "checkpoint", status: "problem", detail: "it is a copy that was broken off", hint });
+      const { what, hint } = brokenOff(state);
+      findings.push({ check: "checkpoint", status: "problem", detail: `it is ${what} that was broken off`, hint });
     }
     if (state.inHand !== undefined) {
       const { batchId, ranges } = state.inHand.plan;

@@ -3,7 +3,7 @@
 import type { Job } from "../contract/job.ts";
 import type { OffsetRange, Position } from "../contract/positions.ts";
 import type { CheckpointStore } from "../contract/store.ts";
-import type { BatchCounts } from "../journal/entry.ts";
+import { type BatchCounts, startsHistory } from "../journal/entry.ts";
 import { type NumberedJournalEntry, readEntries, readSteadily } from "../journal/journal.ts";
 import { foldEntry, type JobState } from "../journal/recover.ts";
 import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
@@ -67,7 +67,7 @@ class HistoryBuilder {
   add({ atMs, lineageId, body }: NumberedJournalEntry, positionsBefore: readonly Position[] | undefined): void {
     switch (body.kind) {
       case "begin":
-        if (body.purpose === "copy") this.batches.length = 0;
+        if (startsHistory(body)) this.batches.length = 0;
         return;
       case "plan":
         this.#planned(body.plan, lineageId, atMs, positionsBefore);
@@ -91,7 +91,7 @@ class HistoryBuilder {
 
   #planned(plan: Plan, lineageId: string, plannedAtMs: number, before: readonly Position[] | undefined): void {
     const { batchId, hash, ranges } = plan;
-    const positionsBefore = batchId === 0 ? [] : before;
+    const positionsBefore = before ?? (batchId === 0 ? [] : undefined);
     const unknown = { completedAtMs: undefined, counts: undefined, poison: [], lost: [] };
     const batch = { batchId, planHash: hash, lineageId, ranges, plannedAtMs, positionsBefore, ...unknown };
     this.batches.push({ ...batch, state: "planned" });

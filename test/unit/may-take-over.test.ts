@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { CheckpointCorruptError, ConfigError, FencedError, TransientError } from "../../runtime/errors.ts";
 import {
   checkMayArrive,
+  checkMayImport,
   checkMayTakeOver,
   newRunIdentity,
   type RunIdentity,
@@ -74,5 +75,29 @@ describe("a copy may begin", () => {
     expect(may(state())).toThrow(/already has a checkpoint/);
     expect(may(state({ isPartialCopy: true, lineageId: "another" }))).toThrow(/already has a checkpoint/);
     expect(may(state({ head: 21n, movedTo: "file:a" }))).toThrow(/newer checkpoint/);
+  });
+});
+
+describe("an import may begin", () => {
+  const writer = (purpose: "run" | "copy" | "import") => ({ kind: "begin", purpose, host: "h", pid: 1 }) as const;
+  const may = (there: JobState | undefined) => () => checkMayImport(there, "file:b");
+
+  test("where nothing is, and where an import was broken off before", () => {
+    expect(may(undefined)).not.toThrow();
+    expect(may(state({ isPartialCopy: true, writer: writer("import") }))).not.toThrow();
+  });
+
+  test("not over a checkpoint, one that has moved away, or a copy that was broken off", () => {
+    expect(may(state({ writer: writer("import") }))).toThrow(/already has a checkpoint/);
+    expect(may(state({ movedTo: "file:c" }))).toThrow(/already has a checkpoint/);
+    expect(may(state({ isPartialCopy: true, writer: writer("copy") }))).toThrow(/already has a checkpoint/);
+  });
+
+  test("and what was broken off is refused to runs with the command that goes on", () => {
+    for (const purpose of ["copy", "import"] as const) {
+      const broken = state({ isPartialCopy: true, writer: writer(purpose) });
+      const hint = `type the same runtime checkpoint ${purpose} again`;
+      expect(() => checkMayTakeOver(broken, run())).toThrow(expect.objectContaining({ hint }));
+    }
   });
 });

@@ -8,7 +8,7 @@ import { makePlan, type Plan } from "../../runtime/plan/plan.ts";
 const LINEAGE = "00112233445566778899aabbccddeeff";
 const header = { jobName: "job", lineageId: LINEAGE, runId: "r", atMs: 1 };
 const counts = { records: 1, rows: 1, tombstones: 0, poison: 0, alreadyWritten: false, durationMs: 1 };
-const begin = (purpose: "run" | "copy" = "run"): EntryBody => ({
+const begin = (purpose: "run" | "copy" | "import" = "run"): EntryBody => ({
   kind: "begin",
   purpose,
   host: "h",
@@ -108,6 +108,25 @@ describe("where a job stands", () => {
     expect(recover(copy, { first: 9 }).isPartialCopy).toBe(true);
     const arrived = recover([...copy, { kind: "arrived", from: "file:old" }], { first: 9 });
     expect(arrived).toMatchObject({ isPartialCopy: false, nextBatchId: 1, positions: [{ offset: 5n }] });
+  });
+
+  test("an import is not usable before it has arrived, and may begin at any batch number", () => {
+    const positions = [{ topic: "t", partition: 0, offset: 5n }];
+    const reset: EntryBody = { kind: "reset", positions, nextBatchId: 7, reason: "r" };
+    const inFlight = planOf(7, 5, 9);
+    const imported = [begin("import"), reset, planned(inFlight)];
+    expect(recover([begin("import")])).toMatchObject({ isPartialCopy: true, positions: undefined });
+    expect(recover(imported)).toMatchObject({ isPartialCopy: true, positions });
+    const arrived = recover([...imported, { kind: "arrived", from: "spark:old" }]);
+    expect(arrived).toMatchObject({ isPartialCopy: false, nextBatchId: 7, positions, inHand: { plan: inFlight } });
+  });
+
+  test("an import that begins again starts anew", () => {
+    const positions = [{ topic: "t", partition: 0, offset: 5n }];
+    const first: EntryBody = { kind: "reset", positions, nextBatchId: 7, reason: "r" };
+    const second: EntryBody = { kind: "reset", positions: [], nextBatchId: 0, reason: "r" };
+    const state = recover([begin("import"), first, begin("import"), second]);
+    expect(state).toMatchObject({ isPartialCopy: true, positions: [], nextBatchId: 0, inHand: undefined });
   });
 
   test("a copy that begins again, also after a jump, starts the history anew", () => {
