@@ -32,6 +32,8 @@ const OPTIONS = [
   "minOffsetsPerBatch",
   "maxTriggerDelayMs",
   "onPoisonRecord",
+  "commit",
+  "storeTimeoutMs",
   "phaseTimeoutMs",
   "retainBatches",
 ];
@@ -58,6 +60,8 @@ export function defineJob(definition: unknown): Job<never, never, never> {
     minOffsetsPerBatch: count(given, "minOffsetsPerBatch", 1) ?? 1,
     maxTriggerDelayMs: count(given, "maxTriggerDelayMs", 900_000) ?? 900_000,
     onPoisonRecord: poisonPolicy(given["onPoisonRecord"]),
+    commit: commitMode(given["commit"]),
+    storeTimeoutMs: count(given, "storeTimeoutMs", 300_000) ?? 300_000,
     phaseTimeoutMs: count(given, "phaseTimeoutMs", 300_000) ?? 300_000,
     retainBatches: count(given, "retainBatches", 1_000) ?? 1_000,
   };
@@ -92,6 +96,20 @@ export function checkTrigger(trigger: unknown): Trigger {
     });
   }
   throw new ConfigError(`trigger cannot be ${describe(trigger)}`, { hint });
+}
+
+function commitMode(value: unknown): NormalizedJob["commit"] {
+  if (value === undefined || value === "batch") return "batch";
+  if (value === "manual") return value;
+  const hint = 'write "batch", { autoCommitIntervalMs: 5_000 } or "manual"';
+  if (typeof value === "object" && value !== null && "autoCommitIntervalMs" in value) {
+    const { autoCommitIntervalMs: ms } = value;
+    if (typeof ms === "number" && Number.isFinite(ms) && ms > 0) return { autoCommitIntervalMs: ms };
+    throw new ConfigError(`commit.autoCommitIntervalMs must be a number of milliseconds above 0, not ${String(ms)}`, {
+      hint,
+    });
+  }
+  throw new ConfigError(`commit cannot be ${describe(value)}`, { hint });
 }
 
 function checkOptionNames(given: Record<string, unknown>): void {

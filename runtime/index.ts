@@ -2,6 +2,7 @@
 
 export type {
   CombinedJobDefinition,
+  CommitMode,
   DeadLetter,
   DeadLetterPolicy,
   Job,
@@ -24,10 +25,14 @@ export {
 export type { DeserializeContext, Deserializer, Header, RawRecord, SourceRecord } from "./contract/record.ts";
 export type {
   Batch,
+  BatchCommits,
   BatchWrite,
+  CommitListener,
   EncodedRows,
+  FunctionBatch,
   Guarantee,
   JointTransaction,
+  LogTransactions,
   RowEncoder,
   Sink,
   SinkContext,

@@ -2,7 +2,7 @@
 // It holds the rows of one batch in memory until they are committed.
 
 import type { SinkFunction } from "./contract/job.ts";
-import type { EncodedRows, RowEncoder, Sink } from "./contract/sink.ts";
+import type { BatchCommits, EncodedRows, RowEncoder, Sink } from "./contract/sink.ts";
 import { messageOf, PipelineError, TidemarkError } from "./errors.ts";
 
 /** Hands rows on unencoded: `data` is the array of rows. */
@@ -21,6 +21,12 @@ export class PlainRowEncoder<Row> implements RowEncoder<Row> {
   }
 }
 
+/** A replay commits nothing: what its sink function says about commits goes nowhere. */
+const NO_COMMITS: BatchCommits = {
+  commitSync: () => Promise.resolve(),
+  commitAsync: (listener) => listener?.(undefined),
+};
+
 /**
  * Wraps `async (rows, batch) => …`: called once per batch that has rows; at-least-once, unless it makes itself
  * idempotent.
@@ -32,7 +38,7 @@ export function functionSink<Row>(write: SinkFunction<Row>): Sink<Row> {
     encoder: () => new PlainRowEncoder<Row>(),
     async open() {
       return {
-        async begin(batch) {
+        async begin(batch, commits = NO_COMMITS) {
           const rows: Row[] = [];
           return {
             async write(encoded) {
@@ -41,7 +47,7 @@ export function functionSink<Row>(write: SinkFunction<Row>): Sink<Row> {
             async commit() {
               if (rows.length === 0) return;
               try {
-                await write(rows, batch);
+                await write(rows, { ...batch, ...commits });
               } catch (cause) {
                 if (cause instanceof TidemarkError) throw cause;
                 throw new PipelineError(`the sink function failed: ${messageOf(cause)}`, { cause });

@@ -1,7 +1,7 @@
 // The job as its author writes it: the types behind `defineJob`. Everything here is the user's contract.
 import type { Observable } from "rxjs";
 import type { OffsetRange } from "./positions.ts";
-import type { Batch, Sink } from "./sink.ts";
+import type { Batch, FunctionBatch, Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
 import type { CheckpointStore } from "./store.ts";
 
@@ -17,6 +17,14 @@ export interface Task extends OffsetRange {
  * ("available-now").
  */
 export type Trigger = { readonly intervalMs: number } | "continuous" | "once" | "available-now";
+
+/**
+ * When positions are committed, that is, recorded in the checkpoint: with every batch ("batch", the default), at most
+ * so often and on stop (`autoCommitIntervalMs`, > 0), or when a function sink says so ("manual"). Only "batch" records a
+ * batch's plan before it runs and is exactly-once where the sink is; with the others, batches since the last commit run
+ * again after a crash, perhaps cut otherwise: at-least-once on every sink.
+ */
+export type CommitMode = "batch" | { readonly autoCommitIntervalMs: number } | "manual";
 
 /** A record that could not be processed, as it is handed to a dead letter sink. */
 export interface DeadLetter {
@@ -58,6 +66,13 @@ export interface JobOptions {
   readonly maxTriggerDelayMs?: number;
   /** What to do with a record that cannot be decoded or makes the pipeline throw; default "fail". */
   readonly onPoisonRecord?: PoisonPolicy;
+  /** When positions are recorded; default "batch". */
+  readonly commit?: CommitMode;
+  /**
+   * How long the job waits for its checkpoint store when that is away, trying again, before it ends with
+   * TransientError; ≥ 1, default 300,000 (5 minutes). So long it waits for the servers of its source and its sink, too.
+   */
+  readonly storeTimeoutMs?: number;
   /**
    * A phase of a batch (plan, read and process, commit, record) that gets no further for so long is an error; default
    * 300,000 (5 minutes).
@@ -68,7 +83,7 @@ export interface JobOptions {
 }
 
 /** Receives a batch's rows together (Spark's foreachBatch). At-least-once; `batch` has what makes it idempotent. */
-export type SinkFunction<in Row> = (rows: readonly Row[], batch: Batch) => Promise<void> | void;
+export type SinkFunction<in Row> = (rows: readonly Row[], batch: FunctionBatch) => Promise<void> | void;
 
 export interface PlainJobDefinition<R, Row> extends JobOptions {
   readonly source: Source<R>;
@@ -107,6 +122,8 @@ export interface NormalizedJob {
   readonly minOffsetsPerBatch: number;
   readonly maxTriggerDelayMs: number;
   readonly onPoisonRecord: PoisonPolicy;
+  readonly commit: CommitMode;
+  readonly storeTimeoutMs: number;
   readonly phaseTimeoutMs: number;
   readonly retainBatches: number;
 }

@@ -13,7 +13,37 @@ export interface Batch {
   readonly ranges: readonly OffsetRange[];
   /** Aborted when the batch is given up: on a second signal, or past a deadline. */
   readonly signal: AbortSignal;
+  /**
+   * true: its plan is not durable (job option `commit`), so that after a crash its number may mean other ranges. A sink
+   * keeps no marker of it, never takes it for written already, and refuses it for nothing but a newer epoch.
+   */
+  readonly isUnplanned?: boolean;
 }
+
+/**
+ * Told of a `commitAsync` when it is durable (`failure` is undefined) or has failed. Called in the order of the calls.
+ */
+export type CommitListener = (failure: unknown) => void;
+
+/** How the user's own code commits: for `commit: "manual"`, from a function sink. Never moves a position back. */
+export interface BatchCommits {
+  /**
+   * Commits the positions behind this batch, with those of all batches before it. Resolves when they are durable.
+   * @throws ConfigError the job's `commit` is not "manual"
+   * @throws TransientError | OutcomeUnknownError | FencedError why it is not durable, or not known to be; the run goes
+   * back to the last commit then, or ends
+   */
+  commitSync(): Promise<void>;
+  /**
+   * The same without waiting for it; the batches go on. Of several that wait, the last one is written and stands for
+   * all. What is under way when the run stops is waited for.
+   * @throws ConfigError the job's `commit` is not "manual"
+   */
+  commitAsync(listener?: CommitListener): void;
+}
+
+/** A batch as a function sink is given it. */
+export interface FunctionBatch extends Batch, BatchCommits {}
 
 /** Encoded rows in order; what `data` is, only the sink knows (bytes, or the rows themselves). */
 export interface EncodedRows {
@@ -35,6 +65,17 @@ export interface SinkContext extends OpenContext {
   readonly lineageId: string;
   /** The writer's term; a sink that can must refuse writers of lower epochs from the moment it is opened. */
   readonly epoch: bigint;
+  /** What the job's log offers to this sink; absent where it has nothing to offer, or nothing may be joined. */
+  readonly logTransactions?: LogTransactions | undefined;
+}
+
+/**
+ * What a log offers to sinks of its own system whose transactions are fenced by who began them, not by what they write:
+ * to write rows in the log's own transactions, which `append` then commits. What it really is, only the two know.
+ */
+export interface LogTransactions {
+  /** The system, as its sink and its store write it alike. */
+  readonly place: string;
 }
 
 /** Where rows go. A definition: no I/O before `open`. */
@@ -52,10 +93,11 @@ export interface Sink<in Row = never> {
 export interface SinkWriter extends AsyncDisposable {
   /**
    * Begins a batch's output, or says that this very batch (all three parts of its key) has already been written.
+   * @param commits for a sink that runs the user's own code; undefined where nothing is committed, in a replay
    * @throws CheckpointCorruptError the same lineage and batchId were written under another plan
    * @throws TransientError the system cannot be reached, or a newer epoch shut this writer out (the log decides which)
    */
-  begin(batch: Batch): Promise<BatchWrite | "already-written">;
+  begin(batch: Batch, commits?: BatchCommits): Promise<BatchWrite | "already-written">;
 }
 
 /**
