@@ -77,9 +77,10 @@ export default {
     },
     {
       name: "connectors-stand-alone",
+      comment: "But for the client of a system by which another one's servers are found.",
       severity: "error",
       from: { path: "^connectors/([^/]+)/" },
-      to: { path: "^(connectors|checkpoints)/", pathNot: "^connectors/$1/" },
+      to: { path: "^(connectors|checkpoints)/", pathNot: "^connectors/($1/|zookeeper/client\\.ts$)" },
     },
     {
       name: "stores-share-clients-only",

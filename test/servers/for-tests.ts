@@ -14,11 +14,14 @@ import {
   startServer,
   stopServer,
 } from "./control.ts";
+import { type HbaseAddresses, hbase } from "./hbase/server.ts";
+import { type HdfsAddresses, hdfs } from "./hdfs/server.ts";
 import { type KafkaClusterAddresses, kafkaCluster } from "./kafka/cluster.ts";
 import { type KafkaAddresses, kafka } from "./kafka/server.ts";
 import { type PostgresAddresses, postgres } from "./postgres/server.ts";
 import { serversRoot } from "./repository.ts";
 import type { ServerKind } from "./server-kind.ts";
+import { type ZooKeeperAddresses, zookeeper } from "./zookeeper/server.ts";
 
 /** The first start on a machine downloads: give it to `beforeAll` as its timeout. */
 export const serverStartTimeoutMs = 300_000;
@@ -51,6 +54,11 @@ export function postgresServer(): Promise<PostgresAddresses> {
   return startServer(homeOfRun(postgres), { signal: startDeadline() });
 }
 
+/** The run's ZooKeeper, for tests that leave it running. Use paths of your own in it. */
+export function zookeeperServer(): Promise<ZooKeeperAddresses> {
+  return startServer(homeOfRun(zookeeper), { signal: startDeadline() });
+}
+
 /** A broker of one's own, to restart, kill and freeze: some 8 s and 0.3 GB. */
 export function ownKafkaServer(): Promise<KafkaAddresses & OwnServer> {
   return startOwn(kafka);
@@ -64,6 +72,31 @@ export function ownKafkaCluster(): Promise<KafkaClusterAddresses & OwnServer> {
 /** A Postgres of one's own, to restart, kill and freeze: a second or two. */
 export function ownPostgresServer(): Promise<PostgresAddresses & OwnServer> {
   return startOwn(postgres);
+}
+
+/** A ZooKeeper of one's own, to restart, kill and freeze: some 2 s and 0.15 GB. */
+export function ownZookeeperServer(): Promise<ZooKeeperAddresses & OwnServer> {
+  return startOwn(zookeeper);
+}
+
+/** The run's HDFS, for tests that leave it running. Make a folder of your own in it. */
+export function hdfsServer(): Promise<HdfsAddresses> {
+  return startServer(homeOfRun(hdfs), { signal: startDeadline() });
+}
+
+/** An HDFS of one's own, to restart, kill and freeze: some 8 s and 0.4 GB. */
+export function ownHdfsServer(): Promise<HdfsAddresses & OwnServer> {
+  return startOwn(hdfs);
+}
+
+/** The run's HBase, for tests that leave it running. Give tables and jobs names of your own. */
+export function hbaseServer(): Promise<HbaseAddresses> {
+  return startServer(homeOfRun(hbase), { signal: startDeadline() });
+}
+
+/** An HBase of one's own, to restart, kill and freeze: some 15 s and 0.4 GB. */
+export function ownHbaseServer(): Promise<HbaseAddresses & OwnServer> {
+  return startOwn(hbase);
 }
 
 function startDeadline(): AbortSignal {
