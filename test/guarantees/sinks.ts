@@ -1,0 +1,75 @@
+// The sinks of the matrix, each with a reader of what it wrote that shares nothing with Tidemark. A new one is an entry
+// here. Runs in the test's process and in the job's: what only one of them needs is loaded when it is asked for.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Sink } from "tidemark";
+import { rowsInTable, TopicRows } from "../crash/kafka-readers.ts";
+import { type FoundRow, type InputRecord, PARTITIONS } from "../crash/kafka-rows.ts";
+import { BrokerTopics } from "../kafka/broker-topics.ts";
+import { mustRun } from "../servers/run-program.ts";
+import type { Where } from "./where.ts";
+
+const DEADLINE_MS = 30_000;
+
+export interface SinkCase {
+  /** As in the table of docs/guarantees.md. */
+  readonly name: string;
+  /** The stores, by name, whose entry and this sink's rows are one transaction. */
+  readonly joins: readonly string[];
+  /** Makes the place that the rows go to, where the sink does not do it. */
+  prepare(where: Where): Promise<void>;
+  /** Called in the job's process. */
+  sink(where: Where): Promise<Sink<InputRecord>>;
+  /** What is there, in the order of writing; `expected`: so many rows should be. */
+  rows(where: Where, expected: number): Promise<readonly FoundRow[]>;
+}
+
+const files: SinkCase = {
+  name: "files",
+  joins: [],
+  prepare: async () => {},
+  sink: async ({ dir }) => (await import("tidemark/connectors/files")).fileSink({ dir: join(dir, "out") }),
+  rows: async ({ dir }) => {
+    const names = readdirSync(join(dir, "out")).filter((name) => !/^[._]/.test(name));
+    return names.sort().flatMap((name) => rowsOfLines(readFileSync(join(dir, "out", name), "utf8")));
+  },
+};
+
+/** The table has no key, so that a row can be there twice. */
+const postgres: SinkCase = {
+  name: "postgres",
+  joins: ["postgres"],
+  prepare: async ({ servers: { postgres: database }, name }) => {
+    const columns = "id bigint, partition int, seq bigint, text text, position bigint generated always as identity";
+    const args = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", `create table ${name} (${columns})`, database.url];
+    const options = { signal: AbortSignal.timeout(DEADLINE_MS), installHint: "apt-get install postgresql" };
+    await mustRun(join(database.bin, "psql"), args, options);
+  },
+  sink: async ({ servers, name }) =>
+    (await import("tidemark/connectors/postgres")).postgresSink({ url: servers.postgres.url, table: name }),
+  rows: ({ servers, name }) => rowsInTable(servers.postgres.bin, servers.postgres.url, name),
+};
+
+const kafka: SinkCase = {
+  name: "kafka",
+  joins: [],
+  prepare: async ({ servers, name }) => {
+    await using topics = new BrokerTopics(servers.kafka.bootstrap);
+    await topics.create(PARTITIONS, {}, name);
+  },
+  sink: async ({ servers, name }) => {
+    const { kafkaSink } = await import("tidemark/connectors/kafka");
+    // Small record batches: some are sent, in a transaction that is open, before the commit.
+    const limits = { recordBatchMaxBytes: 2_048 };
+    return kafkaSink({ brokers: [servers.kafka.bootstrap], topic: name, partition: "partition", ...limits });
+  },
+  rows: ({ servers, name }, expected) => new TopicRows(servers.kafka.bootstrap, name).read(expected),
+};
+
+export const sinks: readonly SinkCase[] = [files, postgres, kafka];
+
+function rowsOfLines(text: string): FoundRow[] {
+  const lines = text.split("\n");
+  if (lines.pop() !== "") throw new Error(`a file ends within a row: …${text.slice(-80)}`);
+  return lines.map((line) => JSON.parse(line) as FoundRow);
+}

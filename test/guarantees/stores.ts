@@ -1,0 +1,14 @@
+// The checkpoint stores of the matrix. A new one is an entry here, and an address in where.ts.
+import type { Where } from "./where.ts";
+
+export interface StoreCase {
+  /** As in the table of docs/guarantees.md. */
+  readonly name: string;
+  /** As a user writes it. */
+  url(where: Where): string;
+}
+
+export const stores: readonly StoreCase[] = [
+  { name: "file", url: ({ dir }) => `file:${dir}/checkpoint` },
+  { name: "postgres", url: ({ servers }) => servers.postgres.url },
+];
