@@ -2,7 +2,7 @@
 // entry `seq` is created only if the head is `seq` − 1, by the writer that took the log over last. Plans,
 // completions, resets and fencing are made of that, once, in runtime/journal. A store never interprets an entry.
 import type { Position } from "./positions.ts";
-import type { JointTransaction } from "./sink.ts";
+import type { JointTransaction, LogTransactions } from "./sink.ts";
 
 /** An entry's bytes, with the random token (32 hex digits) by which a retried append is told from another writer's. */
 export interface Entry {
@@ -58,9 +58,15 @@ export interface CheckpointStore extends AsyncDisposable {
    * makes of it. `begin` gives head + 1, or a higher number when it starts a new history (a copied job), and may
    * throw: then nothing is appended, but older writers may have been shut out. Two at once: one wins, the other
    * starts again with the new head.
+   * @param lineageId marks what is written to places that others use too, so that nothing of theirs is overwritten
    * @throws OutcomeUnknownError the reply was lost: the entry may be there, or come later; taking over again settles it
    */
-  takeOver(jobName: string, begin: (head: bigint) => NumberedEntry, signal: AbortSignal): Promise<LogWriter>;
+  takeOver(
+    jobName: string,
+    begin: (head: bigint) => NumberedEntry,
+    signal: AbortSignal,
+    lineageId?: string,
+  ): Promise<LogWriter>;
   /** The last sign of life, if there is one. */
   heartbeat(jobName: string, signal: AbortSignal): Promise<Heartbeat | undefined>;
   /** The jobs that have a log here, sorted. */
@@ -70,8 +76,12 @@ export interface CheckpointStore extends AsyncDisposable {
 }
 
 export interface LogWriter extends AsyncDisposable {
+  /** Given by stores in whose own transactions a sink of their system must write what is to be joined. */
+  readonly transactions?: LogTransactions;
   /** Whether `append` can complete this transaction of a sink in its own step. Stores that never can leave it out. */
   canJoin?(rows: JointTransaction): boolean;
+  /** Whether `append` keeps such positions true where their own source would show them: then the source need not. */
+  shows?(customary: readonly Position[]): boolean;
   /**
    * Appends durably, or says why not. Idempotent for the same bytes and token.
    * `rows`: a sink's transaction to complete in the same step; it is rolled back unless this answers "appended".

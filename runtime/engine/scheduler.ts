@@ -183,7 +183,7 @@ async function recordCompletion(
   const lag = beyond === undefined ? undefined : beyond + countOffsets(next?.ranges ?? []);
   input.onEvent({ type: "completed", plan, counts, durationMs: counts.durationMs, lag });
   term.retention.completed();
-  term.showing.show(positions);
+  if (!journal.shows(positions)) term.showing.show(positions);
   if (next === undefined || decision?.do !== "plan") return undefined;
   input.onEvent({ type: "planned", plan: next, lag: decision.lag });
   return { plan: next, poison: [] };

@@ -65,7 +65,9 @@ export async function openTerm(input: TermInput): Promise<Term> {
     const { lineageId } = journal.state;
     const showing = stack.use(new Showing({ reader, lineageId, clock, onWarning: context.warn }));
     const sinkContext: SinkContext = { ...context, lineageId, epoch: journal.epoch };
-    const writer = stack.use(await job.sink.open(sinkContext, signal));
+    // Only the sink of the rows: one transaction cannot be two sinks'.
+    const { transactions: logTransactions } = journal;
+    const writer = stack.use(await job.sink.open({ ...sinkContext, logTransactions }, signal));
     const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
     const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
     await journal.verifyHead(signal);

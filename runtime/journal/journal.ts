@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { later, type Position } from "../contract/positions.ts";
-import type { JointTransaction } from "../contract/sink.ts";
+import type { JointTransaction, LogTransactions } from "../contract/sink.ts";
 import type { CheckpointStore, LogBounds, LogWriter, NumberedEntry } from "../contract/store.ts";
 import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
@@ -156,7 +156,7 @@ export class Journal implements AsyncDisposable {
       };
       let writer: LogWriter;
       try {
-        writer = await store.takeOver(jobName, begin, signal);
+        writer = await store.takeOver(jobName, begin, signal, lineageId);
       } catch (error) {
         if (moved && !signal.aborted) continue;
         if (seq !== undefined) run.newestEpoch = seq;
@@ -210,6 +210,16 @@ export class Journal implements AsyncDisposable {
   /** Whether this log can complete a sink's transaction together with an entry. */
   canJoin(rows: JointTransaction): boolean {
     return this.#writer.canJoin?.(rows) ?? false;
+  }
+
+  /** What this log offers to a sink of its own system. */
+  get transactions(): LogTransactions | undefined {
+    return this.#writer.transactions;
+  }
+
+  /** Whether these positions, appended with a completion, show where their own source would show them. */
+  shows(customary: readonly Position[]): boolean {
+    return this.#writer.shows?.(customary) ?? false;
   }
 
   /**

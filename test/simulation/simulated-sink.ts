@@ -1,10 +1,12 @@
-// Where the simulated job's rows go: a table with markers, on servers of one of four kinds.
+// Where the simulated job's rows go: a table with markers, on servers of one of five kinds.
 //
 //   epoch        refuses older epochs from the moment a newer one has opened it (a table with an epoch row)
 //   last-opener  refuses all but whoever opened it last, whatever their epochs, and knows the newest marker only (a
 //                Kafka transactional.id): after opening it, only the log can tell whether one should have
 //   unique       refuses nobody, but no marker can be written twice (a unique constraint)
 //   joint        like epoch, and the store can complete its transaction together with an entry (the same database)
+//   log          like last-opener, but where the log offers its own transactions, rows go into those: only the log
+//                refuses them then (Kafka, with the checkpoint in the same cluster)
 import type {
   Batch,
   BatchWrite,
@@ -17,9 +19,9 @@ import type {
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { SimulatedWorld } from "./world.ts";
 
-export type TableKind = "epoch" | "last-opener" | "unique" | "joint";
+export type TableKind = "epoch" | "last-opener" | "unique" | "joint" | "log";
 
-export const TABLE_KINDS: readonly TableKind[] = ["epoch", "last-opener", "unique", "joint"];
+export const TABLE_KINDS: readonly TableKind[] = ["epoch", "last-opener", "unique", "joint", "log"];
 
 /** An open transaction with a batch's rows: it is completed by whoever lands its commit. */
 export class SimulatedTransaction implements JointTransaction {
@@ -56,7 +58,7 @@ export class SimulatedTable {
 
   /** What was written under this number in this lineage. */
   written({ lineageId, batchId }: Pick<Batch, "lineageId" | "batchId">): Committed | undefined {
-    const known = this.kind === "last-opener" ? this.commits.slice(-1) : this.commits;
+    const known = this.kind === "last-opener" || this.kind === "log" ? this.commits.slice(-1) : this.commits;
     if (this.skipsByBatchIdAlone) return known.find((commit) => commit.batchId === batchId);
     return known.find((commit) => commit.lineageId === lineageId && commit.batchId === batchId);
   }
@@ -111,8 +113,14 @@ class SimulatedSinkWriter implements SinkWriter {
     const { kind, epochs, lastOpener } = this.#table;
     const { lineageId, epoch } = this.#context;
     const isOld = (kind === "epoch" || kind === "joint") && (epochs.get(lineageId) ?? -1n) > epoch;
-    const isNotLast = kind === "last-opener" && !isOpening && lastOpener !== this;
+    const knowsLast = kind === "last-opener" || (kind === "log" && !this.#isInLog);
+    const isNotLast = knowsLast && !isOpening && lastOpener !== this;
     if (isOld || isNotLast) throw new this.#world.runtime.TransientError("another writer has opened the table");
+  }
+
+  /** Whether rows go into the log's transactions, of which the log refuses those of others than its last writer. */
+  get #isInLog(): boolean {
+    return this.#table.kind === "log" && this.#context.logTransactions !== undefined;
   }
 
   begin(batch: Batch): Promise<BatchWrite | "already-written"> {
@@ -136,7 +144,7 @@ class SimulatedSinkWriter implements SinkWriter {
     const rows: unknown[] = [];
     const commit = () => this.#commit(batch, [...rows]);
     return {
-      ...(this.#table.kind === "joint" ? { transaction: new SimulatedTransaction(commit) } : {}),
+      ...(this.#table.kind === "joint" || this.#isInLog ? { transaction: new SimulatedTransaction(commit) } : {}),
       write: ({ data }: EncodedRows) =>
         this.#ask("write", batch.signal, () => {
           for (const row of data as unknown[]) rows.push(row);

@@ -167,6 +167,7 @@ class SimulatedLogWriter implements LogWriter {
   readonly #process: SimulatedProcess;
   readonly #log: SimulatedLog;
   readonly #identity: WriterIdentity;
+  readonly transactions = { place: "simulated" };
 
   constructor(process: SimulatedProcess, log: SimulatedLog, identity: WriterIdentity) {
     this.#process = process;
