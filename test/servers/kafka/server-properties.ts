@@ -69,6 +69,10 @@ export function serverProperties({ folder, ports, password, certificates }: Plac
     `ssl.truststore.location=${certificates.ca}`,
     "ssl.client.auth=none",
     "listener.name.mutual.ssl.client.auth=required",
+    // Whatever has no rule of its own is open to all; who comes without a name may do everything, and the broker does.
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users=User:ANONYMOUS",
+    "allow.everyone.if.no.acl.found=true",
     `log.dirs=${join(folder, "data")}`,
     ...quickSettings(1),
   ].join("\n")}\n`;
