@@ -20,9 +20,9 @@ export type Trigger = { readonly intervalMs: number } | "continuous" | "once" | 
 
 /**
  * When positions are committed, that is, recorded in the checkpoint: with every batch ("batch", the default), at most
- * so often and on stop (`autoCommitIntervalMs`, > 0), or when a function sink says so ("manual"). Only "batch" records a
- * batch's plan before it runs and is exactly-once where the sink is; with the others, batches since the last commit run
- * again after a crash, perhaps cut otherwise: at-least-once on every sink.
+ * so often and on stop (`autoCommitIntervalMs`, > 0), or when a function sink says so ("manual"). Only "batch" records
+ * a batch's plan before it runs and is exactly-once where the sink is; with the others, batches since the last commit
+ * run again after a crash, perhaps cut otherwise: at-least-once on every sink.
  */
 export type CommitMode = "batch" | { readonly autoCommitIntervalMs: number } | "manual";
 

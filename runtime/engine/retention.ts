@@ -56,7 +56,7 @@ export class Retention implements AsyncDisposable {
     const older: bigint[] = [];
     for await (const { seq, body } of readEntries(store, job.name, bounds.first, signal)) {
       if (seq > head) break;
-      if (body.kind === "complete") older.push(seq);
+      if (body.kind === "complete" || body.kind === "commit") older.push(seq);
     }
     this.#completions = [...older, ...this.#completions];
     const surplus = this.#surplus();

@@ -2,8 +2,8 @@
 // trusts nothing: every field is checked, and an entry of a later format is refused rather than half understood. The
 // log of a job is
 //   begin (plan poison* complete)* …   with "complete N" and "plan N+1" in one entry when N+1 is due at once
-// (invariant 7), and reset, moving and arrived where a person intervened. See recover.ts for what follows from
-// them.
+// (invariant 7), commit where batches run without recorded plans (job option `commit`), and reset, moving and arrived
+// where a person intervened. See recover.ts for what follows from them.
 import { crc32 } from "node:zlib";
 import type { OffsetRange, Position } from "../contract/positions.ts";
 import { CheckpointCorruptError } from "../errors.ts";
@@ -66,7 +66,24 @@ export interface CompleteEntry {
   readonly next?: Plan | undefined;
 }
 
-/** The position was moved by a person. */
+/** Batches that ran without recorded plans, all that came since the last entry: their rows are durable. */
+export interface CommitEntry {
+  readonly kind: "commit";
+  /** From here to `batchId`, both inclusive. */
+  readonly firstBatchId: number;
+  readonly batchId: number;
+  /** What they read together, sorted; empty ranges only where a partition was seen for the first time. */
+  readonly ranges: readonly PlannedRange[];
+  /** Of all partitions, idle ones too. */
+  readonly positions: readonly Position[];
+  /** Sums. */
+  readonly counts: BatchCounts;
+  readonly lost: readonly OffsetRange[];
+  /** The first of those that were left out; how many there were is in the counts. */
+  readonly poison: readonly PoisonRecord[];
+}
+
+/** The position was moved by a person; or fixed at a job's first start, when its plans are not recorded. */
 export interface ResetEntry {
   readonly kind: "reset";
   readonly positions: readonly Position[];
@@ -89,7 +106,15 @@ export interface ArrivedEntry {
   readonly from: string;
 }
 
-export type EntryBody = BeginEntry | PlanEntry | PoisonEntry | CompleteEntry | ResetEntry | MovingEntry | ArrivedEntry;
+export type EntryBody =
+  | BeginEntry
+  | PlanEntry
+  | PoisonEntry
+  | CompleteEntry
+  | CommitEntry
+  | ResetEntry
+  | MovingEntry
+  | ArrivedEntry;
 
 /** What every entry says beside its body. */
 export interface EntryHeader {
@@ -161,13 +186,18 @@ function bodyToJson(body: EntryBody): Json {
     case "plan":
       return { kind: body.kind, plan: planToJson(body.plan) };
     case "poison": {
-      const records = body.records.map((r) => [r.topic, r.partition, String(r.offset), r.phase, r.error]);
-      return { kind: body.kind, batchId: body.batchId, planHash: body.planHash, records };
+      const { kind, batchId, planHash: hash, records } = body;
+      return { kind, batchId, planHash: hash, records: records.map(poisonToJson) };
     }
     case "complete": {
       const { kind, batchId, planHash: hash, counts, positions, lost, next } = body;
       const common = { kind, batchId, planHash: hash, counts: { ...counts }, positions: positions.map(positionToJson) };
       return { ...common, lost: lost.map(rangeToJson), ...(next === undefined ? {} : { next: planToJson(next) }) };
+    }
+    case "commit": {
+      const { ranges, positions, lost, poison } = body;
+      const lists = { ranges: ranges.map(rangeToJson), positions: positions.map(positionToJson) };
+      return { ...body, ...lists, lost: lost.map(rangeToJson), poison: poison.map(poisonToJson) };
     }
     case "reset":
       return { ...body, positions: body.positions.map(positionToJson) };
@@ -183,6 +213,10 @@ function planToJson({ batchId, hash, ranges }: Plan): Json {
 function rangeToJson({ topic, partition, fromOffset, untilOffset, untilMark }: PlannedRange): unknown[] {
   const numbers = [topic, partition, String(fromOffset), String(untilOffset)];
   return untilMark === undefined ? numbers : [...numbers, untilMark];
+}
+
+function poisonToJson({ topic, partition, offset, phase, error }: PoisonRecord): unknown[] {
+  return [topic, partition, String(offset), phase, error];
 }
 
 function positionToJson({ topic, partition, offset, mark }: Position): unknown[] {
@@ -206,6 +240,22 @@ function bodyFromFields(fields: Fields): EntryBody {
       const lost = decodeRanges(fields, "lost");
       const next = fields.has("next") ? { next: planFromFields(fields.object("next")) } : {};
       return { kind, ...batchKey(fields), positions, counts: countsFromFields(fields.object("counts")), lost, ...next };
+    }
+    case "commit": {
+      const batchIds = { firstBatchId: fields.number("firstBatchId"), batchId: fields.number("batchId") };
+      const ranges = decodeRanges(fields, "ranges");
+      const positions = decodePositions(fields, "positions");
+      const counts = countsFromFields(fields.object("counts"));
+      const lost = decodeRanges(fields, "lost");
+      return {
+        kind,
+        ...batchIds,
+        ranges,
+        positions,
+        counts,
+        lost,
+        poison: fields.list("poison").map(poisonFromFields),
+      };
     }
     case "reset": {
       const abandoned = fields.has("abandonedBatchId") ? { abandonedBatchId: fields.number("abandonedBatchId") } : {};

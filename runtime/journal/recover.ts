@@ -6,13 +6,14 @@
 //   poison N              batch N in hand leaves these records out
 //   complete N            positions are those of the entry, nothing is in hand
 //   complete N + plan N+1 positions are those of the entry, batch N+1 is in hand
+//   commit N..M           positions are those of the entry; nothing was in hand, and batch M+1 is next
 //   reset                 positions are those of the entry, nothing is in hand
 //   begin                 a new epoch; for a copy or an import it starts a history anew, unusable until "arrived"
 //   moving                nothing may follow but a copy
 import { type OffsetRange, type Position, partitionKey } from "../contract/positions.ts";
 import { CheckpointCorruptError } from "../errors.ts";
 import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
-import { type BeginEntry, type CompleteEntry, type JournalEntry, startsHistory } from "./entry.ts";
+import { type BeginEntry, type CommitEntry, type CompleteEntry, type JournalEntry, startsHistory } from "./entry.ts";
 
 /** Where a job stands. */
 export interface JobState {
@@ -108,6 +109,9 @@ function applyBody(state: JobState, seq: bigint, { body, runId, atMs }: JournalE
       const next = body.next === undefined ? undefined : planned(done, body.next, where);
       return { ...done, inHand: next, lastCompletedAtMs: atMs };
     }
+    case "commit":
+      checkCommit(state, body, where);
+      return { ...state, positions: body.positions, nextBatchId: body.batchId + 1, lastCompletedAtMs: atMs };
     case "reset": {
       const { abandonedBatchId, positions, nextBatchId } = body;
       if (state.inHand !== undefined && state.inHand.plan.batchId !== abandonedBatchId) {
@@ -155,14 +159,28 @@ function sameBatch(state: JobState, of: { batchId: number; planHash: string }, w
 function checkCompletion(state: JobState, body: CompleteEntry, where: string): void {
   const inHand = sameBatch(state, body, where);
   if (inHand === undefined || state.positions === undefined) return;
-  const expected = positionsAfter(state.positions, inHand.plan);
-  const isSame =
-    expected.length === body.positions.length &&
-    expected.every((position, index) => {
-      const other = body.positions[index];
-      return other && partitionKey(position) === partitionKey(other) && position.offset === other.offset;
-    });
-  if (!isSame) throw corrupt(`${where} completes batch ${body.batchId} at other positions than its plan ends at`);
+  if (isSame(positionsAfter(state.positions, inHand.plan), body.positions)) return;
+  throw corrupt(`${where} completes batch ${body.batchId} at other positions than its plan ends at`);
+}
+
+function checkCommit(state: JobState, body: CommitEntry, where: string): void {
+  const { firstBatchId, batchId } = body;
+  const what = `${where} commits batches ${firstBatchId} to ${batchId}`;
+  if (state.inHand !== undefined) throw corrupt(`${what} while batch ${state.inHand.plan.batchId} is in hand`);
+  if (batchId < firstBatchId) throw corrupt(`${what}, which is none`);
+  if (state.positions === undefined) return;
+  if (firstBatchId !== state.nextBatchId) throw corrupt(`${what}, but batch ${state.nextBatchId} is next`);
+  checkContiguous(state.positions, body.ranges, what);
+  if (isSame(positionsAfter(state.positions, body), body.positions)) return;
+  throw corrupt(`${what} at other positions than their ranges end at`);
+}
+
+function isSame(some: readonly Position[], others: readonly Position[]): boolean {
+  const isThere = (position: Position, index: number) => {
+    const other = others[index];
+    return other && partitionKey(position) === partitionKey(other) && position.offset === other.offset;
+  };
+  return some.length === others.length && some.every(isThere);
 }
 
 function checkContiguous(positions: readonly Position[], ranges: readonly OffsetRange[], where: string): void {

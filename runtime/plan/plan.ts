@@ -58,9 +58,9 @@ export function countOffsets(ranges: readonly OffsetRange[]): bigint {
   return sum;
 }
 
-/** The positions after a plan: the old ones moved to where its ranges end, new partitions added, sorted. */
-export function positionsAfter(positions: readonly Position[], plan: Plan): Position[] {
-  const ends = plan.ranges.map(({ topic, partition, untilOffset, untilMark }) => ({
+/** The positions after a plan's ranges: the old ones moved to where they end, new partitions added, sorted. */
+export function positionsAfter(positions: readonly Position[], { ranges }: Pick<Plan, "ranges">): Position[] {
+  const ends = ranges.map(({ topic, partition, untilOffset, untilMark }) => ({
     topic,
     partition,
     offset: untilOffset,

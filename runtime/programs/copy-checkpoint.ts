@@ -109,8 +109,8 @@ interface CopiedHistory {
 }
 
 /** Entries of a term's beginning and of moves stay behind: they tell of the old place. */
-function isHistory(body: EntryBody): boolean {
-  return body.kind === "plan" || body.kind === "complete" || body.kind === "poison" || body.kind === "reset";
+function isHistory({ kind }: EntryBody): boolean {
+  return kind !== "begin" && kind !== "moving" && kind !== "arrived";
 }
 
 async function copyHistory(input: Move, arriving: Journal): Promise<CopiedHistory> {

@@ -3,21 +3,24 @@
 import type { Job } from "../contract/job.ts";
 import type { OffsetRange, Position } from "../contract/positions.ts";
 import type { CheckpointStore } from "../contract/store.ts";
-import { type BatchCounts, startsHistory } from "../journal/entry.ts";
+import { type BatchCounts, type CommitEntry, startsHistory } from "../journal/entry.ts";
 import { type NumberedJournalEntry, readEntries, readSteadily } from "../journal/journal.ts";
 import { foldEntry, type JobState } from "../journal/recover.ts";
-import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
+import { type Plan, type PoisonRecord, planHash, positionsAfter } from "../plan/plan.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
 
-/** One batch as the checkpoint has it. */
+/** One batch as the checkpoint has it; or several in a row, where `commit` recorded them together. */
 export interface BatchRecord {
+  /** The number of the first of them; the same as `batchId` but for several. */
+  readonly firstBatchId: number;
   readonly batchId: number;
   /** "planned": in hand, it runs again at the next start. "abandoned": given up by a reset, its rows may be visible. */
   readonly state: "planned" | "completed" | "abandoned";
   readonly planHash: string;
   readonly lineageId: string;
   readonly ranges: readonly OffsetRange[];
-  readonly plannedAtMs: number;
+  /** undefined: its plan was not recorded (job option `commit`). */
+  readonly plannedAtMs: number | undefined;
   readonly completedAtMs: number | undefined;
   readonly counts: BatchCounts | undefined;
   readonly poison: readonly PoisonRecord[];
@@ -81,6 +84,9 @@ class HistoryBuilder {
         if (body.next !== undefined) this.#planned(body.next, lineageId, atMs, body.positions);
         return;
       }
+      case "commit":
+        this.#committed(body, lineageId, atMs, positionsBefore);
+        return;
       case "reset":
         if (body.abandonedBatchId === undefined) return;
         this.#change(body.abandonedBatchId, (batch) => ({ ...batch, state: "abandoned" }));
@@ -93,8 +99,25 @@ class HistoryBuilder {
     const { batchId, hash, ranges } = plan;
     const positionsBefore = before ?? (batchId === 0 ? [] : undefined);
     const unknown = { completedAtMs: undefined, counts: undefined, poison: [], lost: [] };
-    const batch = { batchId, planHash: hash, lineageId, ranges, plannedAtMs, positionsBefore, ...unknown };
+    const batch = {
+      firstBatchId: batchId,
+      batchId,
+      planHash: hash,
+      lineageId,
+      ranges,
+      plannedAtMs,
+      positionsBefore,
+      ...unknown,
+    };
     this.batches.push({ ...batch, state: "planned" });
+  }
+
+  #committed(body: CommitEntry, lineageId: string, atMs: number, before: readonly Position[] | undefined): void {
+    const { firstBatchId, batchId, ranges, counts, lost, poison } = body;
+    const hash = planHash(lineageId, batchId, ranges);
+    const times = { plannedAtMs: undefined, completedAtMs: atMs };
+    const what = { firstBatchId, batchId, planHash: hash, lineageId, ranges, counts, lost, poison };
+    this.batches.push({ ...what, ...times, positionsBefore: before, state: "completed" });
   }
 
   /** A batch whose plan is older than the kept history is left out. */

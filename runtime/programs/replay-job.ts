@@ -22,7 +22,10 @@ import { type BatchRecord, readHistory } from "./history.ts";
 import { type ProgramContext, type ProgramOptions, withProgram } from "./program.ts";
 
 export interface ReplayOptions extends ProgramOptions {
-  /** Which batches, both inclusive; or `ranges`; or `sinceMs`. Exactly one of the three. */
+  /**
+   * Which batches, both inclusive (with those that were committed together with one of them); or `ranges`; or
+   * `sinceMs`. Exactly one of the three.
+   */
   readonly batches?: { readonly from: number; readonly to: number };
   /** Any ranges, replayed as one batch. */
   readonly ranges?: readonly OffsetRange[];
@@ -111,15 +114,15 @@ function chooseBatches(history: readonly BatchRecord[], { batches: asked, sinceM
   if (oldest === undefined || newest === undefined) {
     throw new ConfigError("this job has no saved batches", { hint: "run it first: runtime start job.ts" });
   }
-  const kept = `batches ${oldest.batchId} to ${newest.batchId} are kept`;
-  if (asked !== undefined && (asked.from < oldest.batchId || asked.to > newest.batchId || asked.from > asked.to)) {
+  const kept = `batches ${oldest.firstBatchId} to ${newest.batchId} are kept`;
+  if (asked !== undefined && (asked.from < oldest.firstBatchId || asked.to > newest.batchId || asked.from > asked.to)) {
     throw new ConfigError(`batches ${asked.from}..${asked.to} cannot be replayed: ${kept}`, {
-      hint: `for example --batches ${oldest.batchId}..${newest.batchId}; or --ranges topic:partition:from-until`,
+      hint: `for example --batches ${oldest.firstBatchId}..${newest.batchId}; or --ranges topic:partition:from-until`,
     });
   }
   const chosen = history.filter((batch) => {
-    if (asked !== undefined) return batch.batchId >= asked.from && batch.batchId <= asked.to;
-    if (sinceMs !== undefined) return (batch.completedAtMs ?? batch.plannedAtMs) >= sinceMs;
+    if (asked !== undefined) return batch.batchId >= asked.from && batch.firstBatchId <= asked.to;
+    if (sinceMs !== undefined) return (batch.completedAtMs ?? batch.plannedAtMs ?? 0) >= sinceMs;
     throw new ConfigError("which batches? Give batches, ranges or a time");
   });
   if (chosen.length === 0) throw new ConfigError("no batch has completed since then", { hint: kept });
@@ -138,7 +141,8 @@ function asBatch(ranges: readonly OffsetRange[], lineageId: string): BatchRecord
   });
   const unknown = { completedAtMs: undefined, counts: undefined, poison: [], lost: [], positionsBefore: undefined };
   const hash = planHash(lineageId, 0, sorted);
-  return { batchId: 0, state: "planned", planHash: hash, lineageId, ranges: sorted, plannedAtMs: 0, ...unknown };
+  const ids = { firstBatchId: 0, batchId: 0 };
+  return { ...ids, state: "planned", planHash: hash, lineageId, ranges: sorted, plannedAtMs: 0, ...unknown };
 }
 
 async function checkStillThere(

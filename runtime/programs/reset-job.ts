@@ -130,9 +130,17 @@ async function resolveTarget(
     atTime: (ms) => reader.offsetsAtTime(ms, signal),
     beforeBatch: async (batchId) => {
       const { batches } = await readHistory(store, job.name, signal);
-      const batch = batches.find((candidate) => candidate.batchId === batchId);
-      if (batch !== undefined) return positionsAround(batch).before;
-      const kept = batches.length === 0 ? "none is" : `${batches[0]?.batchId} to ${batches.at(-1)?.batchId} are`;
+      const batch = batches.find((candidate) => candidate.firstBatchId <= batchId && batchId <= candidate.batchId);
+      if (batch?.firstBatchId === batchId) return positionsAround(batch).before;
+      if (batch !== undefined) {
+        throw new ConfigError(
+          `batch ${batchId} was committed together with ${batch.firstBatchId} to ${batch.batchId}`,
+          {
+            hint: `give batch ${batch.firstBatchId}, or ${batch.batchId + 1}`,
+          },
+        );
+      }
+      const kept = batches.length === 0 ? "none is" : `${batches[0]?.firstBatchId} to ${batches.at(-1)?.batchId} are`;
       throw new ConfigError(`batch ${batchId} is not in the history`, {
         hint: `batches that can be told: ${kept} kept`,
       });

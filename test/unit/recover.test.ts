@@ -22,6 +22,12 @@ const completed = (plan: Plan, next?: Plan): EntryBody => {
   return { kind: "complete", batchId: plan.batchId, planHash: plan.hash, positions, counts, lost: [], next };
 };
 
+const committed = (firstBatchId: number, batchId: number, from: number, until: number): EntryBody => {
+  const { ranges } = planOf(batchId, from, until);
+  const positions = [{ topic: "t", partition: 0, offset: BigInt(until) }];
+  return { kind: "commit", firstBatchId, batchId, ranges, positions, counts, lost: [], poison: [] };
+};
+
 function recover(
   bodies: readonly EntryBody[],
   { first = 0, jobName = "job", lineageOf = (_: number): string => LINEAGE } = {},
@@ -47,6 +53,23 @@ describe("where a job stands", () => {
 
   test("planned only: the batch is in hand over the planned ranges", () => {
     expect(recover([begin(), planned(p0)])).toMatchObject({ inHand: { plan: p0, poison: [] }, nextBatchId: 0 });
+  });
+
+  test("committed: several batches that were not planned, at once", () => {
+    const state = recover([begin(), committed(0, 3, 0, 9), begin(), committed(4, 4, 9, 11)]);
+    expect(state).toMatchObject({ nextBatchId: 5, inHand: undefined, positions: [{ offset: 11n }] });
+  });
+
+  test("committed, where the kept history does not reach back", () => {
+    expect(recover([committed(7, 9, 30, 40)], { first: 20 })).toMatchObject({
+      nextBatchId: 10,
+      positions: [{ offset: 40n }],
+    });
+  });
+
+  test("planned after a commit, and committed after a completion", () => {
+    const bodies = [begin(), committed(0, 0, 0, 5), planned(p1), completed(p1), committed(2, 5, 9, 12)];
+    expect(recover(bodies)).toMatchObject({ nextBatchId: 6, positions: [{ offset: 12n }] });
   });
 
   test("completed: positions are the entry's, nothing is in hand", () => {
@@ -207,6 +230,20 @@ describe("what cannot be is corrupt, never guessed", () => {
   test("positions in a completion that its plan does not end at", () => {
     const wrong = { ...completed(p0), positions: [{ topic: "t", partition: 0, offset: 4n }] } as EntryBody;
     expect(() => recover([begin(), planned(p0), wrong])).toThrow(/at other positions than its plan ends at/);
+  });
+
+  test.each([
+    ["of batches that do not follow", [begin(), committed(0, 1, 0, 5), committed(3, 3, 5, 9)], /batch 2 is next/],
+    ["that skips offsets", [begin(), committed(0, 1, 0, 5), committed(2, 2, 6, 9)], /begins at 6/],
+    ["beside a batch in hand", [begin(), planned(p0), committed(0, 0, 0, 5)], /while batch 0 is in hand/],
+    ["of no batch", [begin(), committed(1, 0, 0, 5)], /which is none/],
+    [
+      "at other positions than its ranges end at",
+      [begin(), { ...committed(0, 0, 0, 5), positions: [{ topic: "t", partition: 0, offset: 4n }] } as EntryBody],
+      /at other positions than their ranges end at/,
+    ],
+  ])("a commit %s", (_, bodies, message) => {
+    expect(() => recover(bodies)).toThrow(message);
   });
 
   test("a completion that forgets an idle partition", () => {

@@ -85,10 +85,11 @@ function batchLines(
   return lines;
 }
 
-function cellsOf({ batchId, state, counts, completedAtMs }: BatchRecord, isWide: boolean): string[] {
+function cellsOf(batch: BatchRecord, isWide: boolean): string[] {
+  const { state, counts, completedAtMs } = batch;
   const count = (value: number | undefined) => (value === undefined ? "-" : formatCount(value));
   return [
-    String(batchId),
+    numbersOf(batch),
     state,
     ...(isWide ? [count(counts?.records)] : []),
     count(counts?.rows),
@@ -113,9 +114,17 @@ function withMore(cell: string, more: number): string {
   return more === 0 ? cell : `${cell} +${more}`;
 }
 
-function notes({ batchId, poison, lost, counts, state }: BatchRecord): string[] {
+/** One number, or the first and the last of batches that were committed together. */
+function numbersOf({ firstBatchId, batchId }: BatchRecord): string {
+  return firstBatchId === batchId ? String(batchId) : `${firstBatchId}-${batchId}`;
+}
+
+function notes(batch: BatchRecord): string[] {
+  const { poison, lost, counts, state } = batch;
+  const batchId = numbersOf(batch);
   const lines: string[] = [];
-  if (poison.length > 0) lines.push(`batch ${batchId}: ${counted(poison.length, "poison record")} left out`);
+  const poisonCount = counts?.poison ?? poison.length;
+  if (poisonCount > 0) lines.push(`batch ${batchId}: ${counted(poisonCount, "poison record")} left out`);
   if (lost.length > 0) lines.push(`batch ${batchId}: lost ${lost.map(formatRange).join(" ")}`);
   if (counts?.alreadyWritten) lines.push(`batch ${batchId}: was in the sink already when it ran again`);
   if (state === "planned") lines.push(`batch ${batchId}: in hand; the next start runs it over the same ranges`);
