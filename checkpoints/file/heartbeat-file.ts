@@ -4,16 +4,16 @@ import { randomBytes } from "node:crypto";
 import { open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Heartbeat } from "../../runtime/index.ts";
+import { decodeHeartbeat, encodeHeartbeat, HEARTBEAT_MAX_BYTES } from "../heartbeat-json.ts";
 import { errorCode, nothingHappened } from "./disk-errors.ts";
 import { TEMPORARY_PREFIX } from "./log-folder.ts";
 
 const FILE_NAME = "heartbeat.json";
-const FILE_MAX_BYTES = 4096;
 
 /** The last heartbeat of a job; undefined when there is none or it is unreadable. */
 export async function readHeartbeat(jobFolder: string): Promise<Heartbeat | undefined> {
   try {
-    return parse(JSON.parse(await readAtMost(join(jobFolder, FILE_NAME), FILE_MAX_BYTES)));
+    return decodeHeartbeat(await readAtMost(join(jobFolder, FILE_NAME), HEARTBEAT_MAX_BYTES));
   } catch {
     return undefined;
   }
@@ -26,8 +26,7 @@ export async function writeHeartbeat(jobFolder: string, heartbeat: Heartbeat): P
   const path = join(jobFolder, FILE_NAME);
   const temporary = join(jobFolder, `${TEMPORARY_PREFIX}${randomBytes(16).toString("hex")}`);
   try {
-    const text = `${JSON.stringify({ ...heartbeat, epoch: heartbeat.epoch.toString() })}\n`;
-    await writeFile(temporary, text, { flag: "wx", mode: 0o600 });
+    await writeFile(temporary, encodeHeartbeat(heartbeat), { flag: "wx", mode: 0o600 });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -45,14 +44,4 @@ async function readAtMost(path: string, maxBytes: number): Promise<string> {
   } finally {
     await handle.close();
   }
-}
-
-function parse(json: unknown): Heartbeat | undefined {
-  if (typeof json !== "object" || json === null) return undefined;
-  const { epoch, beat, atMs, everyMs, host, pid, processStart, stopped } = json as Record<keyof Heartbeat, unknown>;
-  if (typeof epoch !== "string" || !/^\d{1,16}$/.test(epoch)) return undefined;
-  if (typeof beat !== "number" || typeof atMs !== "number" || typeof everyMs !== "number") return undefined;
-  if (typeof host !== "string" || typeof pid !== "number" || typeof stopped !== "boolean") return undefined;
-  if (processStart !== undefined && typeof processStart !== "string") return undefined;
-  return { epoch: BigInt(epoch), beat, atMs, everyMs, host, pid, processStart, stopped };
 }

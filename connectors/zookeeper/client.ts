@@ -5,6 +5,7 @@ import { ConfigError } from "../../runtime/index.ts";
 import { Operations } from "./operations.ts";
 import { type Answer, type CallOptions, type Send, Session, type SessionOptions } from "./session.ts";
 
+export { checkZooKeeperPath, parseZooKeeperUrl, type ZooKeeperAddress } from "./address.ts";
 export type { Refusal } from "./failures.ts";
 export { type Access, type Done, MAX_REQUEST_BYTES, type Node, type Operation, requestBytes } from "./operations.ts";
 
@@ -57,11 +58,11 @@ export class ZooKeeperClient extends Operations implements AsyncDisposable {
   }
 
   /**
-   * Runs `work` with the calls of one session. For reads that must see what was written before, `sync` in it first:
-   * another session may be with a server that lags behind. It fails with TransientError when that session ends.
+   * The calls of the session there is now. For reads that must see what was written before, `sync` on it first: another
+   * session may be with a server that lags behind. When the session ends, its calls fail with TransientError.
    */
-  async inOneSession<T>(work: (session: ZooKeeperSession) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await work(new OneSession(await this.#open(signal), this.servers));
+  async session(signal: AbortSignal): Promise<ZooKeeperSession> {
+    return new OneSession(await this.#open(signal), this.servers);
   }
 
   protected async call<T>(send: Send<T>, options: CallOptions): Promise<Answer<T>> {
