@@ -19,7 +19,10 @@ export type JobEvent =
   | { readonly type: "planned"; readonly plan: Plan; readonly lag: bigint }
   /** Several times a second at most while a batch runs. */
   | { readonly type: "progress"; readonly batchId: number; readonly offsets: bigint; readonly ofOffsets: bigint }
-  /** A batch is recorded as complete. `durationMs`: from its plan (or the run's start) to that moment. */
+  /**
+   * A batch is recorded as complete; with another `commit` than "batch", its rows are durable, and "committed" follows
+   * later. `durationMs`: from the start of its last attempt to its rows being durable.
+   */
   | {
       readonly type: "completed";
       readonly plan: Plan;
@@ -28,6 +31,8 @@ export type JobEvent =
       /** What is there beyond this batch; undefined when the run stops and did not look. */
       readonly lag: bigint | undefined;
     }
+  /** Batches without recorded plans, from the first to `batchId`, are recorded as complete. */
+  | { readonly type: "committed"; readonly firstBatchId: number; readonly batchId: number }
   | { readonly type: "poison"; readonly batchId: number; readonly records: readonly PoisonRecord[] }
   | { readonly type: "lost"; readonly batchId: number; readonly lost: readonly OffsetRange[] }
   /** There is nothing to do until `forMs` have passed or data arrives. Sent once per wait. */

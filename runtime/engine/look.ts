@@ -25,8 +25,24 @@ export interface RunMemory {
   /** Where a bounded run ends; decided once, when the run first sees the source. */
   ends: readonly Position[] | undefined;
   isEndDecided: boolean;
-  /** Partitions that appear after the first look begin at their earliest, whatever `startingOffsets` says. */
-  hasLooked: boolean;
+  /**
+   * Where a new job begins, decided once, when the run first sees the source; partitions that appear later begin at
+   * their earliest, whatever `startingOffsets` says. undefined: not decided, or "earliest" for all.
+   */
+  starts: readonly Position[] | undefined;
+  /** When the log's head was last seen to be this run's own. */
+  verifiedMs: number;
+  /** The number after the newest batch that is known to be done: grows when something gets on. */
+  furthest: number;
+  /** Whether a batch runs, and whether the run has been waiting for data since it last failed. */
+  isInBatch: boolean;
+  hasIdled: boolean;
+}
+
+/** Where a job stands, and the number of its next batch. */
+export interface Standing {
+  readonly positions: readonly Position[];
+  readonly nextBatchId: number;
 }
 
 /** The memory of a run that begins now. */
@@ -38,27 +54,27 @@ export function newRunMemory(nowMs: number): RunMemory {
     planned: 0,
     ends: undefined,
     isEndDecided: false,
-    hasLooked: false,
+    starts: undefined,
+    verifiedMs: nowMs,
+    furthest: 0,
+    isInBatch: false,
+    hasIdled: false,
   };
 }
 
-/** Looks at the source and decides; the positions are those after everything that is recorded. */
-export async function decideNow(term: Term, memory: RunMemory, after?: readonly Position[]): Promise<Decision> {
+/** Looks at the source and decides what a job does next that stands there. */
+export async function decideNow(term: Term, memory: RunMemory, standing: Standing): Promise<Decision> {
   const { job, clock, abortSignal } = term.input;
-  const { state } = term.journal;
-  const positions = after ?? state.positions ?? [];
-  const batchId = after === undefined ? state.nextBatchId : state.nextBatchId + 1;
+  const { positions, nextBatchId: batchId } = standing;
   const deadline = { phase: "plan", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
   return withDeadline(deadline, async (signal) => {
     const all = await term.reader.partitions(signal);
     checkNothingLost(term, positions, all);
     const bounds = pinned(all, job.trigger, memory.ends);
-    const isNewJob = positions.length === 0 && batchId === 0 && !memory.hasLooked;
-    memory.hasLooked = true;
-    const spec = isNewJob ? job.source.startingOffsets : "earliest";
+    const isNewJob = positions.length === 0 && batchId === 0;
     const known = new Set(positions.map(partitionKey));
     const unknown = bounds.filter((bound) => !known.has(partitionKey(bound)));
-    const starts = await resolveOffsets(spec, "start", unknown, (ms) => term.reader.offsetsAtTime(ms, signal));
+    const starts = isNewJob ? await decideStarts(term, memory, unknown, signal) : earliestOf(unknown);
     return decide({
       positions,
       starts,
@@ -69,7 +85,7 @@ export async function decideNow(term: Term, memory: RunMemory, after?: readonly 
       maxOffsets: job.maxOffsetsPerBatch,
       minOffsets: job.minOffsetsPerBatch,
       maxDelayMs: job.maxTriggerDelayMs,
-      mustRecordStarts: isNewJob && spec !== "earliest",
+      mustRecordStarts: isNewJob && (memory.starts?.length ?? 0) > 0,
       isBounded: memory.ends !== undefined,
       nowMs: clock.elapsed(),
       runBeganMs: memory.runBeganMs,
@@ -79,6 +95,24 @@ export async function decideNow(term: Term, memory: RunMemory, after?: readonly 
       pollMs: POLL_MS,
     });
   });
+}
+
+/** Where a new job begins on these partitions: what its run decided when it first saw the source stays. */
+export async function decideStarts(
+  { input, reader }: Pick<Term, "input" | "reader">,
+  memory: RunMemory,
+  bounds: readonly PartitionBounds[],
+  signal: AbortSignal,
+): Promise<Position[]> {
+  const { startingOffsets } = input.job.source;
+  if (startingOffsets === "earliest") return earliestOf(bounds);
+  memory.starts ??= await resolveOffsets(startingOffsets, "start", bounds, (ms) => reader.offsetsAtTime(ms, signal));
+  const decided = new Map(memory.starts.map((start) => [partitionKey(start), start]));
+  return earliestOf(bounds).map((earliest) => decided.get(partitionKey(earliest)) ?? earliest);
+}
+
+function earliestOf(bounds: readonly PartitionBounds[]): Position[] {
+  return bounds.map(({ topic, partition, earliest }) => ({ topic, partition, offset: earliest }));
 }
 
 /**
@@ -125,9 +159,13 @@ function checkNothingLost(term: Term, positions: readonly Position[], bounds: re
  * What the log no longer holds of a plan.
  * @throws DataLossError there is something, and `failOnDataLoss` is on
  */
-export function lostOfPlan(term: Term, plan: Plan, bounds: readonly PartitionBounds[]): LostRange[] {
+export function lostOfPlan(
+  { source }: Term["input"]["job"],
+  plan: Plan,
+  bounds: readonly PartitionBounds[],
+): LostRange[] {
   const lost = lostParts(plan.ranges, bounds);
-  if (lost.length > 0 && term.input.job.source.failOnDataLoss) throw lossOf(lost);
+  if (lost.length > 0 && source.failOnDataLoss) throw lossOf(lost);
   return lost;
 }
 

@@ -4,9 +4,9 @@
 import type { Clock } from "../clock.ts";
 import type { NormalizedJob } from "../contract/job.ts";
 import { formatRange, type OffsetRange, partitionKey } from "../contract/positions.ts";
-import type { Batch, BatchWrite, JointTransaction, RowEncoder, SinkWriter } from "../contract/sink.ts";
+import type { Batch, BatchCommits, BatchWrite, JointTransaction, RowEncoder, SinkWriter } from "../contract/sink.ts";
 import type { LostRange, SourceReader } from "../contract/source.ts";
-import { DataLossError, PipelineError, PoisonRecordError } from "../errors.ts";
+import { ConfigError, DataLossError, PipelineError, PoisonRecordError } from "../errors.ts";
 import type { BatchCounts } from "../journal/entry.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { countOffsets, type PoisonRecord } from "../plan/plan.ts";
@@ -28,6 +28,10 @@ export interface BatchInput {
   /** Open when the job sends poison records to a sink. */
   readonly deadLetterWriter: SinkWriter | undefined;
   readonly inHand: BatchInHand;
+  /** Whether its plan is not recorded (job option `commit`); default false. */
+  readonly isUnplanned?: boolean;
+  /** For function sinks; undefined: nothing is committed. */
+  readonly commits?: BatchCommits;
   /** What the log no longer holds of the plan. */
   readonly lost: readonly LostRange[];
   readonly clock: Clock;
@@ -107,8 +111,11 @@ async function prepareAttempt(input: BatchInput, attempt: Attempt): Promise<Prep
   if (countOffsets(plan.ranges) === 0n) return prepared({ records: 0, rows: 0, tombstones: 0, alreadyWritten: false });
 
   const deadline = { phase: "read and process", timeoutMs: job.phaseTimeoutMs, clock, signal: input.signal } as const;
-  const write = await withDeadline({ ...deadline, phase: "begin" }, () => writer.begin(batch));
-  if (write === "already-written") return prepared({ alreadyWritten: true });
+  const write = await withDeadline({ ...deadline, phase: "begin" }, () => writer.begin(batch, input.commits));
+  if (write === "already-written") {
+    if (input.isUnplanned) throw skipsUnplanned(job.sink.kind);
+    return prepared({ alreadyWritten: true });
+  }
   try {
     const counts = await withDeadline(deadline, (signal, progressed) =>
       process({ ...input, signal }, batch, write, progressed),
@@ -218,12 +225,20 @@ async function decidePoison(input: BatchInput, failure: Error): Promise<PoisonRe
   });
 }
 
-function batchOf({ job, lineageId, inHand, signal }: BatchInput): Batch {
+/** Its number and even its hash may be those of a batch that was written and not committed: rows would be lost. */
+function skipsUnplanned(kind: string): ConfigError {
+  return new ConfigError(`the ${kind} sink takes a batch without a recorded plan for one that it has written`, {
+    hint: 'such a sink needs commit: "batch"',
+  });
+}
+
+function batchOf({ job, lineageId, inHand, signal, isUnplanned = false }: BatchInput): Batch {
   const ranges = inHand.plan.ranges.map(({ topic, partition, fromOffset, untilOffset }) => ({
     topic,
     partition,
     fromOffset,
     untilOffset,
   }));
-  return { jobName: job.name, lineageId, batchId: inHand.plan.batchId, planHash: inHand.plan.hash, ranges, signal };
+  const { batchId, hash: planHash } = inHand.plan;
+  return { jobName: job.name, lineageId, batchId, planHash, ranges, signal, ...(isUnplanned && { isUnplanned }) };
 }

@@ -1,0 +1,80 @@
+// The steps of a batch that are the same with recorded plans and without, done with what a term has open.
+import { partitionKey } from "../contract/positions.ts";
+import type { BatchCommits } from "../contract/sink.ts";
+import type { BatchInHand } from "../journal/recover.ts";
+import { countOffsets, makePlan, type Plan, type PoisonRecord } from "../plan/plan.ts";
+import { withDeadline } from "./deadline.ts";
+import { lostOfPlan, type RunMemory } from "./look.ts";
+import { type PreparedBatch, prepareBatch } from "./prepare-batch.ts";
+import type { Term } from "./term.ts";
+import type { Due } from "./wait-for-plan.ts";
+
+const PROGRESS_EVERY_MS = 100;
+
+/** Makes a plan of ranges that are due, with the marks of the log at their ends. Records nothing. */
+export async function planOf(term: Term, memory: RunMemory, { ranges }: Due, batchId: number): Promise<Plan> {
+  const { job, clock, abortSignal } = term.input;
+  const ends = ranges.map(({ topic, partition, untilOffset }) => ({ topic, partition, offset: untilOffset }));
+  const deadline = { phase: "plan", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
+  const marked = await withDeadline(deadline, (signal) => term.reader.mark(ends, signal));
+  const marks = new Map(marked.map((position) => [partitionKey(position), position.mark]));
+  const withMarks = ranges.map((range) => {
+    const untilMark = marks.get(partitionKey(range));
+    return untilMark === undefined ? range : { ...range, untilMark };
+  });
+  memory.lastPlannedMs = clock.elapsed();
+  memory.planned++;
+  return makePlan(term.journal.state.lineageId, batchId, withMarks);
+}
+
+export interface HowToPrepare {
+  /** Makes a decision about poison records durable, where plans are. */
+  readonly recordPoison: (records: readonly PoisonRecord[]) => Promise<void>;
+  readonly commits: BatchCommits;
+  readonly isUnplanned?: boolean;
+}
+
+/** Prepares a batch, and tells the job's listener of its progress and its poison records. */
+export async function prepareInTerm(
+  { input, journal, reader, writer, deadLetterWriter }: Term,
+  inHand: BatchInHand,
+  { recordPoison, commits, isUnplanned = false }: HowToPrepare,
+): Promise<PreparedBatch> {
+  const { job, clock, abortSignal, onEvent } = input;
+  const { plan } = inHand;
+  const ofOffsets = countOffsets(plan.ranges);
+  let toldMs = clock.elapsed();
+  return await prepareBatch({
+    job,
+    lineageId: journal.state.lineageId,
+    reader,
+    writer,
+    deadLetterWriter,
+    inHand,
+    isUnplanned,
+    commits,
+    lost: lostOfPlan(job, plan, await reader.partitions(abortSignal)),
+    clock,
+    signal: abortSignal,
+    recordPoison: async (records) => {
+      await recordPoison(records);
+      onEvent({ type: "poison", batchId: plan.batchId, records });
+    },
+    onProgress: (offsets) => {
+      if (clock.elapsed() - toldMs < PROGRESS_EVERY_MS) return;
+      toldMs = clock.elapsed();
+      onEvent({ type: "progress", batchId: plan.batchId, offsets, ofOffsets });
+    },
+  });
+}
+
+/** Appends to the log within the deadline of its phase. */
+export async function record(
+  { input: { job, clock, abortSignal } }: Term,
+  memory: RunMemory,
+  append: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const deadline = { phase: "record", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
+  await withDeadline(deadline, append);
+  memory.verifiedMs = clock.elapsed();
+}

@@ -1,0 +1,58 @@
+// Waits between two batches until the next one is due, or there is nothing left to do. A job that waits writes nothing,
+// so it looks from time to time whether the log is still its own.
+import type { EndReason } from "../events.ts";
+import type { Decision } from "../plan/decide.ts";
+import { decideNow, type RunMemory, type Standing } from "./look.ts";
+import type { Term } from "./term.ts";
+
+/** How often a job that has not written looks at the log's head. */
+const VERIFY_EVERY_MS = 2_000;
+
+/** A batch that is due. */
+export type Due = Extract<Decision, { do: "plan" }>;
+/** There is nothing left to do, or the run was told to stop. */
+export type Ended = { readonly do: "end"; readonly reason: EndReason };
+
+export interface Waiting {
+  readonly standing: Standing;
+  /** What is to be done while nothing runs, before each look. Gives the time until it is to be called again, in ms. */
+  readonly whileIdle?: () => Promise<number>;
+  /** Called before the log's head is looked at, so that nothing is being appended then. */
+  readonly settled?: () => Promise<void>;
+}
+
+/**
+ * The next batch, or the end.
+ * @throws FencedError another run has taken over; whatever the source and the store throw
+ */
+export async function waitForPlan(
+  term: Term,
+  memory: RunMemory,
+  stopSignal: AbortSignal,
+  { standing, whileIdle, settled }: Waiting,
+): Promise<Due | Ended> {
+  const { clock, onEvent } = term.input;
+  let isIdle = false;
+  for (;;) {
+    if (stopSignal.aborted) return { do: "end", reason: "stopped" };
+    const againMs = (await whileIdle?.()) ?? Number.POSITIVE_INFINITY;
+    await settled?.();
+    await verifyWhenDue(term, memory);
+    const decision = await decideNow(term, memory, standing);
+    if (decision.do !== "wait") return decision;
+    if (!isIdle) onEvent({ type: "idle", lag: decision.lag });
+    isIdle = true;
+    memory.hasIdled = true;
+    try {
+      await clock.sleep(Math.min(decision.ms, againMs, VERIFY_EVERY_MS), stopSignal);
+    } catch {
+      return { do: "end", reason: "stopped" };
+    }
+  }
+}
+
+async function verifyWhenDue({ journal, input }: Term, memory: RunMemory): Promise<void> {
+  if (input.clock.elapsed() - memory.verifiedMs < VERIFY_EVERY_MS) return;
+  await journal.verifyHead(input.abortSignal);
+  memory.verifiedMs = input.clock.elapsed();
+}
