@@ -1,10 +1,11 @@
 // Writes a job's positions to the consumer group of its name, so that lag shows in the tools people have. Nothing is
 // ever read back from there, and nothing depends on it: every failure is one warning. Each offset's metadata says whose
 // it is; a group whose offsets are not this job's is left alone, unless the job adopts it.
-import { offsetCommitV8, offsetFetchV8 } from "@platformatic/kafka";
+import { offsetCommitV8 } from "@platformatic/kafka";
 import { ConfigError, comparePartitions, messageOf, type Position, TransientError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
+import { checkGroupIsOwn, ownMark } from "./group-ownership.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
 import { Patience } from "./patience.ts";
 
@@ -64,7 +65,7 @@ export class GroupMirror {
   ): Promise<TransientError | undefined> {
     try {
       this.coordinator ??= await this.options.client.coordinator(this.options.groupId, signal);
-      if (!this.isOurs) await this.checkOurs(this.coordinator, lineageId, signal);
+      if (!this.isOurs) await this.checkIsOurs(this.coordinator, lineageId, signal);
       this.isOurs = true;
       await this.commit(this.coordinator, positions, lineageId, signal);
       return undefined;
@@ -75,30 +76,16 @@ export class GroupMirror {
     }
   }
 
+  private async checkIsOurs(coordinator: BrokerAddress, lineageId: string, signal: AbortSignal): Promise<void> {
+    const { client, groupId, adopt } = this.options;
+    const hint = "set adoptGroup: true to write over them, or mirrorOffsetsToGroup: false";
+    if (!adopt) await checkGroupIsOwn({ client, coordinator, groupId, lineageId, hint }, signal);
+  }
+
   private warn(error: unknown): void {
     const { groupId, warn } = this.options;
     const hint = error instanceof ConfigError && error.hint !== undefined ? ` (${error.hint})` : "";
     warn(`the consumer group "${groupId}" does not show this job's offsets: ${messageOf(error)}${hint}`);
-  }
-
-  /** @throws ConfigError the group has offsets that this job did not write, and it may not adopt them */
-  private async checkOurs(broker: BrokerAddress, lineageId: string, signal: AbortSignal): Promise<void> {
-    const { client, groupId, adopt } = this.options;
-    if (adopt) return;
-    // null: all topics. Version 8 sends no epoch.
-    const asked = [{ groupId, memberEpoch: NO_GENERATION, topics: null }];
-    const answer = await client.call(broker, offsetFetchV8.api, [asked, false], signal);
-    const group = answer.groups[0];
-    if (group === undefined || group.errorCode !== BrokerError.none) {
-      throw brokerError(group?.errorCode ?? -1, `read the offsets of group ${groupId}`, formatBroker(broker));
-    }
-    const strange = group.topics
-      .flatMap(({ name, partitions }) => partitions.map((partition) => ({ topic: name, ...partition })))
-      .find(({ committedOffset, metadata }) => committedOffset >= 0n && metadata !== ownMark(lineageId));
-    if (strange === undefined) return;
-    throw new ConfigError(`it has offsets that this job did not write (${strange.topic}:${strange.partitionIndex})`, {
-      hint: "set adoptGroup: true to write over them, or mirrorOffsetsToGroup: false",
-    });
   }
 
   private async commit(
@@ -133,9 +120,4 @@ function committed({ partition, offset }: Position, lineageId: string) {
     committedLeaderEpoch: UNKNOWN_EPOCH,
     committedMetadata: ownMark(lineageId),
   };
-}
-
-/** What an offset's metadata says when this job wrote it. */
-function ownMark(lineageId: string): string {
-  return `tidemark ${lineageId}`;
 }

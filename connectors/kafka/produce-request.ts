@@ -15,7 +15,8 @@ export interface FramedBatch {
 
 /** One request: at most one batch for each partition. */
 export interface ProduceRequest {
-  readonly transactionalId: string;
+  /** null: for batches that are in no transaction. */
+  readonly transactionalId: string | null;
   /** For the replicas to have it. */
   readonly timeoutMs: number;
   readonly batches: readonly FramedBatch[];

@@ -10,6 +10,7 @@ const FIRST_CAPACITY = 4 * 1024;
 const HEADER_BYTES = 61;
 const CURRENT_MAGIC = 2;
 const TRANSACTIONAL_BIT = 0x10;
+const NO_PRODUCER = -1n;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 /** Base offset and length, which a batch's length does not count. */
@@ -27,6 +28,11 @@ export interface BatchStamp {
   readonly baseSequence: number;
   /** Ms since the Unix epoch. */
   readonly timestamp: number;
+}
+
+/** Stamps a batch that is in no transaction: the broker counts nothing, and a batch sent twice is there twice. */
+export function plainStamp(timestamp: number): BatchStamp {
+  return { producerId: NO_PRODUCER, producerEpoch: -1, baseSequence: -1, timestamp };
 }
 
 /** A record batch under construction; all of it is one partition's. */
@@ -63,7 +69,7 @@ export class RecordBatchWriter {
     this.recordCount++;
   }
 
-  /** The whole batch, ready to be sent, in a transaction. Called once, after the last `append`. */
+  /** The whole batch, ready to be sent; in a transaction, if its stamp names a producer. Called once, after the last `append`. */
   finish(codec: Codec, { producerId, producerEpoch, baseSequence, timestamp }: BatchStamp): Buffer {
     const batch = this.packed(codec);
     const time = BigInt(timestamp);
@@ -72,7 +78,7 @@ export class RecordBatchWriter {
     // The leader's epoch is the broker's to know.
     batch.writeInt32BE(-1, 12);
     batch.writeInt8(CURRENT_MAGIC, 16);
-    batch.writeInt16BE(codec.id | TRANSACTIONAL_BIT, ATTRIBUTES_AT);
+    batch.writeInt16BE(codec.id | (producerId === NO_PRODUCER ? 0 : TRANSACTIONAL_BIT), ATTRIBUTES_AT);
     batch.writeInt32BE(this.recordCount - 1, 23);
     batch.writeBigInt64BE(time, 27);
     batch.writeBigInt64BE(time, 35);

@@ -1,11 +1,13 @@
 // An open Kafka sink: one transaction a batch, with the batch's marker in it. Opened in this order, which is the fence:
 // register the producer, which shuts out older ones and ends what they have open; then read the newest marker, which
-// nobody else can change any more. A batch without rows needs no transaction and leaves no marker.
+// nobody else can change any more. A batch without rows needs no transaction and leaves no marker. With the checkpoint
+// in the same cluster, the log offers its producer, and a batch is written in the log's own transactions.
 import {
   type Batch,
   type BatchWrite,
   ConfigError,
   type EncodedRows,
+  type JointTransaction,
   type SinkContext,
   type SinkWriter,
   TransientError,
@@ -14,6 +16,7 @@ import { type BatchMarker, decodeMarker, encodeMarker, isWritten, markerKey } fr
 import { KafkaClient } from "./client.ts";
 import { type Codec, codecs } from "./compress.ts";
 import type { KafkaConnectionOptions } from "./connection-options.ts";
+import { JointRecords } from "./joint-records.ts";
 import { ensureMarkerTopic, MARKER_PARTITION } from "./marker-topic.ts";
 import { newestWithKey } from "./newest-marker.ts";
 import { SINK_FENCED } from "./producer-errors.ts";
@@ -21,9 +24,10 @@ import { RecordBatchWriter } from "./record-batch-writer.ts";
 import { RecordBytes } from "./record-bytes.ts";
 import type { EncodedRecords } from "./row-encoder.ts";
 import { addHeaders, addKey, addValue } from "./row-fields.ts";
+import { type ProducerTurn, SharedProducer } from "./shared-producer.ts";
 import { TopicBatches } from "./topic-batches.ts";
 import { TopicPartitions } from "./topic-partitions.ts";
-import { type PendingBatch, TransactionalProducer } from "./transactional-producer.ts";
+import type { PendingBatch } from "./transactional-producer.ts";
 
 /** Waiting in memory for their record batches to be full, over all partitions; then they are sent as they are. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
@@ -98,7 +102,9 @@ export class KafkaSinkWriter implements SinkWriter {
 interface Opened {
   readonly client: KafkaClient;
   readonly topics: TopicPartitions;
-  readonly producer: TransactionalProducer;
+  /** The sink's own, or the log's. */
+  readonly producer: SharedProducer;
+  readonly isJoint: boolean;
   readonly epoch: bigint;
   /** The newest batch that was committed. */
   newest: BatchMarker | undefined;
@@ -107,16 +113,21 @@ interface Opened {
 async function takeOver(
   client: KafkaClient,
   options: KafkaWriterOptions,
-  { lineageId, epoch }: SinkContext,
+  { lineageId, epoch, logTransactions }: SinkContext,
   signal: AbortSignal,
 ): Promise<Opened> {
-  const { topic, transactionalId, markerTopic } = options;
-  const topics = new TopicPartitions(client);
-  if (topic !== undefined) await topics.countOf(topic, signal);
-  await ensureMarkerTopic(client, markerTopic, signal);
+  const { topic, transactionalId, markerTopic, connection } = options;
+  const log = logTransactions instanceof SharedProducer ? logTransactions : undefined;
   const { transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions } = options;
-  const producer = await TransactionalProducer.open(
-    { client, transactionalId, transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions },
+  const canJoin =
+    log?.isReachedBy(connection, client.cluster.clusterId) === true && log.transactionTimeoutMs >= transactionTimeoutMs;
+  // Whoever writes must know where topics have their leaders.
+  const topics = new TopicPartitions(canJoin ? log.client : client);
+  if (topic !== undefined) await topics.countOf(topic, signal);
+  for (const each of canJoin ? [client, log.client] : [client]) await ensureMarkerTopic(each, markerTopic, signal);
+  // Also when it joins: an older writer may not have.
+  const own = await SharedProducer.open(
+    { client, connection, transactionalId, transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions },
     signal,
   );
   const at = { topic: markerTopic, partition: MARKER_PARTITION };
@@ -125,7 +136,7 @@ async function takeOver(
   if (newest !== undefined && newest.epoch > epoch) {
     throw new TransientError(`a newer run has written to Kafka as ${transactionalId}`, { code: SINK_FENCED });
   }
-  return { client, topics, producer, epoch, newest };
+  return { client, topics, producer: canJoin ? log : own, isJoint: canJoin, epoch, newest };
 }
 
 /** One batch, which is one transaction from its first row on. */
@@ -134,13 +145,19 @@ class KafkaBatchWrite implements BatchWrite {
   private readonly opened: Opened;
   private readonly batch: Batch;
   private readonly waiting = new Map<string, TopicBatches>();
-  private state: "open" | "committing" | "ended" = "open";
+  /** From the first record that is sent on. */
+  private turn: ProducerTurn | undefined;
+  /** What became of the transaction is up to somebody else, or has been decided. */
+  private isDecided = false;
   private hasRows = false;
+  readonly transaction?: JointTransaction;
 
   constructor(options: KafkaWriterOptions, opened: Opened, batch: Batch) {
     this.options = options;
     this.opened = opened;
     this.batch = batch;
+    const { isJoint, producer } = opened;
+    if (isJoint) this.transaction = new JointRecords(producer, (signal) => this.seal(signal));
   }
 
   async write(rows: EncodedRows): Promise<void> {
@@ -152,28 +169,53 @@ class KafkaBatchWrite implements BatchWrite {
       await this.sendEach(batches.add(records));
     }
     for (const { sizeBytes } of this.waiting.values()) waitingBytes += sizeBytes;
-    if (waitingBytes > MAX_WAITING_BYTES) await this.opened.producer.send(this.rest(), this.batch.signal);
+    if (waitingBytes > MAX_WAITING_BYTES) await this.send(this.rest());
   }
 
   async commit(): Promise<void> {
-    const { opened, batch } = this;
-    this.state = "committing";
+    if (this.opened.isJoint) throw new Error("these rows are in a transaction of the log, which commits it");
     if (this.hasRows) {
-      const { lineageId, batchId, planHash } = batch;
-      const marker = { lineageId, batchId, planHash, epoch: opened.epoch };
-      await opened.producer.send([...this.rest(), this.markerRecord(marker)], batch.signal);
-      await opened.producer.commit(batch.signal);
-      opened.newest = marker;
+      await this.sendLast();
+      this.isDecided = true;
+      await this.turn?.producer.commit(this.batch.signal);
+      this.opened.newest = this.marker;
     }
-    this.state = "ended";
+    this.isDecided = true;
+    this.turn?.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.state === "ended") return;
-    this.state = "ended";
     this.waiting.clear();
-    // What goes wrong here the producer remembers: it takes no other batch.
-    await this.opened.producer.abort(AbortSignal.timeout(ABORT_WITHIN_MS)).catch(() => undefined);
+    if (!this.isDecided) {
+      this.isDecided = true;
+      // What goes wrong here the producer remembers: it takes no other batch.
+      await this.turn?.producer.abort(AbortSignal.timeout(ABORT_WITHIN_MS)).catch(() => undefined);
+    }
+    this.turn?.release();
+  }
+
+  /** Hands the transaction over, with everything in it. */
+  private async seal(signal: AbortSignal): Promise<ProducerTurn> {
+    if (this.isDecided) throw new Error(`the rows of batch ${this.batch.batchId} were handed over before`);
+    const turn = await this.takeTurn(signal);
+    if (this.hasRows) await this.sendLast();
+    this.isDecided = true;
+    this.turn = undefined;
+    return turn;
+  }
+
+  private async sendLast(): Promise<void> {
+    await this.send([...this.rest(), this.markerRecord()]);
+  }
+
+  private async send(batches: readonly PendingBatch[]): Promise<void> {
+    const { producer } = await this.takeTurn(this.batch.signal);
+    await producer.send(batches, this.batch.signal);
+  }
+
+  private async takeTurn(signal: AbortSignal): Promise<ProducerTurn> {
+    this.turn ??= await this.opened.producer.turn(signal);
+    return this.turn;
   }
 
   private async batchesOf(topic: string): Promise<TopicBatches> {
@@ -194,18 +236,23 @@ class KafkaBatchWrite implements BatchWrite {
 
   /** One by one: there may be several of one partition. */
   private async sendEach(batches: readonly PendingBatch[]): Promise<void> {
-    for (const batch of batches) await this.opened.producer.send([batch], this.batch.signal);
+    for (const batch of batches) await this.send([batch]);
   }
 
   private rest(): PendingBatch[] {
     return [...this.waiting.values()].flatMap((batches) => batches.rest());
   }
 
-  private markerRecord(marker: BatchMarker): PendingBatch {
+  private get marker(): BatchMarker {
+    const { lineageId, batchId, planHash } = this.batch;
+    return { lineageId, batchId, planHash, epoch: this.opened.epoch };
+  }
+
+  private markerRecord(): PendingBatch {
     const { markerTopic: topic, transactionalId } = this.options;
     const body = new RecordBytes(512);
-    addKey(body, markerKey(transactionalId, marker.lineageId));
-    addValue(body, encodeMarker(marker));
+    addKey(body, markerKey(transactionalId, this.batch.lineageId));
+    addValue(body, encodeMarker(this.marker));
     addHeaders(body, undefined);
     const records = new RecordBatchWriter();
     records.append(body.bytes, 0, body.length);

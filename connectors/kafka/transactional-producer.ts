@@ -1,7 +1,7 @@
 // A producer with a transactional id: one transaction at a time, and every batch of records numbered, so that brokers
 // tell an older producer of the same id from this one. It never repeats records: after any failure it is used up, and
 // the next one, which shuts this one out, begins anew. Going on after a lost reply can tear transactions apart (Jepsen
-// on Bufstream, 2024).
+// on Bufstream, 2024). A consumer group's offsets can be part of the transaction.
 import { addPartitionsToTxnV3, initProducerIdV4 } from "@platformatic/kafka";
 import {
   OutcomeUnknownError,
@@ -16,8 +16,9 @@ import type { Codec } from "./compress.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError } from "./kafka-errors.ts";
 import { ProduceQueue } from "./produce-queue.ts";
-import { isRepeatable, mayBeTimeout, refusedTransaction, timedOut } from "./producer-errors.ts";
+import { isRepeatable, mayBeTimeout, refusedTransaction, timedOut, WriteError } from "./producer-errors.ts";
 import type { RecordBatchWriter } from "./record-batch-writer.ts";
+import { type GroupOffsets, sendGroupOffsets } from "./transaction-offsets.ts";
 import {
   brokersAddPartitions,
   endAndRenewApi,
@@ -102,6 +103,11 @@ export class TransactionalProducer {
     }
   }
 
+  /** Whether something went wrong since this was opened. */
+  get isUsedUp(): boolean {
+    return this.failure !== undefined || this.queue.failure !== undefined;
+  }
+
   /** @throws what went wrong since this was opened: open another one then */
   throwIfFailed(): void {
     this.failure ??= this.explained(this.queue.failure, this.queue.mayHaveTimedOut);
@@ -131,6 +137,20 @@ export class TransactionalProducer {
       });
       this.queue.push(leader, { transactionalId, timeoutMs: produceTimeoutMs, batches: framed });
     }
+  }
+
+  /**
+   * Makes a group's offsets part of the transaction; begins one if none is open. Offsets of topics that are not there
+   * are left out.
+   * @throws whatever went wrong, with these or with earlier ones
+   */
+  async sendOffsets(offsets: GroupOffsets, signal: AbortSignal): Promise<void> {
+    this.throwIfFailed();
+    this.beganMs ??= performance.now();
+    const { client, transactionalId } = this.options;
+    const { identity, coordinator, addsPartitions } = this;
+    const transaction = { client, transactionalId, ...identity, coordinator, addsPartitions };
+    await sendGroupOffsets(transaction, offsets, signal).catch((error) => this.fail(error));
   }
 
   /** Waits until everything that was sent has been answered. @throws what went wrong */
@@ -165,6 +185,7 @@ export class TransactionalProducer {
   private async end(how: "commit" | "abort", signal: AbortSignal): Promise<void> {
     const { transactionalId } = this.options;
     const beganMs = performance.now();
+    let mayHaveEnded = false;
     try {
       for (;;) {
         const errorCode = await this.askToEnd(how, signal);
@@ -172,9 +193,12 @@ export class TransactionalProducer {
         const broker = formatBroker(this.coordinator);
         const failure = refusedTransaction({ errorCode, doing: `${how} a transaction`, transactionalId, broker });
         if (!isRepeatable(errorCode)) {
+          if (mayHaveEnded) throw failure;
           this.failure ??= this.explained(failure, mayBeTimeout(errorCode));
           throw this.failure;
         }
+        // Said as well when the coordinator has written the end, and does not know whether its replicas have it.
+        mayHaveEnded ||= errorCode === WriteError.coordinatorNotAvailable;
         await waitToRepeat(failure, beganMs, signal);
         this.coordinator = await transactionCoordinator(this.options.client, transactionalId, signal);
       }
