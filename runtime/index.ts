@@ -23,6 +23,7 @@ export {
   type TopicPartition,
 } from "./contract/positions.ts";
 export type { DeserializeContext, Deserializer, Header, RawRecord, SourceRecord } from "./contract/record.ts";
+export type { SavedPositions, SavedPositionsPlace } from "./contract/saved-positions.ts";
 export type {
   Batch,
   BatchCommits,
@@ -79,6 +80,12 @@ export type { Plan, PlannedRange, PoisonRecord } from "./plan/plan.ts";
 export { type CopyOptions, type CopyResult, copyCheckpoint } from "./programs/copy-checkpoint.ts";
 export { doctor, type Finding } from "./programs/doctor.ts";
 export { type BatchesOptions, type BatchRecord, batches } from "./programs/history.ts";
+export {
+  type ImportedPosition,
+  type ImportOptions,
+  type ImportResult,
+  importCheckpoint,
+} from "./programs/import-checkpoint.ts";
 export { offsets, type PartitionOffsets } from "./programs/offsets.ts";
 export type { ProgramOptions } from "./programs/program.ts";
 export { type ReplayOptions, type ReplayResult, replayJob } from "./programs/replay-job.ts";

@@ -17,7 +17,8 @@ export function jobArguments(jobFile: string, checkpoint: string | undefined): r
 
 /** Puts the real command and job into a hint that says `runtime … job.ts`. */
 export function hintToType(hint: string, jobArgs: readonly string[] = ["job.ts"]): string {
-  const commands = /\bruntime (start|batches|offsets|replay|reset|doctor|checkpoint copy)\b( job\.ts)?/g;
+  const commands =
+    /\bruntime (start|batches|offsets|replay|reset|doctor|checkpoint copy|checkpoint import)\b( job\.ts)?/g;
   return hint.replace(commands, (_, command, file) => {
     return [commandName(), command, ...(file === undefined ? [] : jobArgs.map(quoted))].join(" ");
   });

@@ -1,4 +1,5 @@
-// `runtime checkpoint copy`: moves a job's checkpoint to another store, with its history and lineage.
+// `runtime checkpoint`: `copy` moves a job's checkpoint to another store, with its history and lineage; `import` makes
+// a new job's from what another program saved (import.ts).
 import { existsSync } from "node:fs";
 import { extname } from "node:path";
 import type { Command } from "commander";
@@ -7,6 +8,7 @@ import { addCommonFlags, type CommandContext, type CommonFlags, untilSignal, wit
 import { DONE } from "../exit-codes.ts";
 import { counted } from "../format.ts";
 import { toJson } from "../json-output.ts";
+import { addImport } from "./import.ts";
 
 interface CopyFlags extends CommonFlags {
   readonly from: string;
@@ -17,7 +19,7 @@ interface CopyFlags extends CommonFlags {
 export function addCheckpoint(program: Command, context: CommandContext): void {
   const checkpoint = program
     .command("checkpoint")
-    .summary("move a job's checkpoint to another store")
+    .summary("move a job's checkpoint to another store, or make one from another program's")
     .description("Works on a job's checkpoint as a whole.")
     .helpOption("--help", "show this");
   const command = checkpoint
@@ -32,6 +34,7 @@ export function addCheckpoint(program: Command, context: CommandContext): void {
     .requiredOption("--to <url>", "where it is to go")
     .action((job: string, flags: CopyFlags) => copy(context, job, flags));
   addCommonFlags(command, "checkpoint copy --from file:.tidemark --to file:/srv/jobs job.ts");
+  addImport(checkpoint, context);
 }
 
 async function copy(context: CommandContext, job: string, flags: CopyFlags): Promise<void> {
