@@ -42,6 +42,7 @@ export class FileWriter implements SinkWriter {
   async begin(batch: Batch): Promise<BatchWrite | "already-written"> {
     batch.signal.throwIfAborted();
     const { dir, written } = this.output;
+    if (batch.isUnplanned) return new FileBatchWrite(this.output, batch, () => undefined);
     const planHash = written.get(batch.batchId);
     if (planHash === undefined) return new FileBatchWrite(this.output, batch, () => this.remember(batch));
     if (planHash === batch.planHash) return "already-written";

@@ -74,7 +74,7 @@ class MemoryWriter<Row> implements SinkWriter {
   async begin(batch: Batch): Promise<BatchWrite | "already-written"> {
     batch.signal.throwIfAborted();
     this.checkTerm();
-    const written = this.state.byKey.get(keyOf(batch));
+    const written = batch.isUnplanned ? undefined : this.state.byKey.get(keyOf(batch));
     if (written?.planHash === batch.planHash) return "already-written";
     if (written !== undefined) {
       throw new CheckpointCorruptError(
@@ -95,12 +95,12 @@ class MemoryWriter<Row> implements SinkWriter {
     // The state belongs to the sink, which outlives its writers.
   }
 
-  private commit({ lineageId, batchId, planHash }: Batch, rows: readonly Row[]): void {
+  private commit({ lineageId, batchId, planHash, isUnplanned }: Batch, rows: readonly Row[]): void {
     this.checkTerm();
     if (rows.length === 0) return;
     const committed = { lineageId, batchId, planHash, rows };
     this.state.batches.push(committed);
-    this.state.byKey.set(keyOf(committed), committed);
+    if (!isUnplanned) this.state.byKey.set(keyOf(committed), committed);
   }
 
   private checkTerm(): void {

@@ -81,7 +81,9 @@ export class PostgresBatchWrite implements BatchWrite {
       await this.#copied();
       const transaction = await this.#opened(signal);
       await this.#mergeStaged(transaction);
-      await this.#destination.marker.set(transaction, this.#batch, signal);
+      const { marker } = this.#destination;
+      if (this.#batch.isUnplanned) await marker.hold(transaction, signal);
+      else await marker.set(transaction, this.#batch, signal);
       return transaction;
     } catch (error) {
       await this[Symbol.asyncDispose]();

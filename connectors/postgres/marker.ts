@@ -97,6 +97,17 @@ export class Marker {
     if (rowCount !== 1) throw this.#shutOut();
   }
 
+  /** Holds the epoch until the transaction ends, and marks no batch. @throws TransientError there is a higher one */
+  async hold(transaction: Transaction, signal: AbortSignal): Promise<void> {
+    const { lineageId, epoch } = this.#context;
+    const { rowCount } = await transaction.query(
+      `select from ${this.#table} where lineage = $1 and target = $2 and epoch = $3 for update`,
+      [lineageId, this.#target, `${epoch}`],
+      { doing: `look whether ${this.#target} is still this run's`, signal },
+    );
+    if (rowCount !== 1) throw this.#shutOut();
+  }
+
   #shutOut(): TransientError {
     const { epoch, jobName } = this.#context;
     return new TransientError(`${this.#target} was opened by a newer run of ${jobName} than epoch ${epoch}`, {

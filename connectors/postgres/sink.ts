@@ -90,7 +90,7 @@ function writerOf(destination: ConstructorParameters<typeof PostgresBatchWrite>[
   const { connections, marker } = destination;
   return {
     async begin(batch) {
-      if (await marker.has(connections, batch)) return "already-written";
+      if (!batch.isUnplanned && (await marker.has(connections, batch))) return "already-written";
       return new PostgresBatchWrite(destination, batch);
     },
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),

@@ -184,6 +184,39 @@ export function sinkContract(harness: SinkHarness): void {
       expect(await place.readAll()).toEqual(rowsOf(0, 4));
     });
 
+    describe("a batch without a recorded plan (isUnplanned)", () => {
+      const unplanned = (batchId: number, changes: Partial<Batch> = {}) =>
+        batchOf(batchId, { isUnplanned: true, ...changes });
+
+      it("is written each time it comes, in the same run and in a later one, also under another plan", async () => {
+        const first = await open(1n);
+        await writeBatch(first, unplanned(0), rowsOf(0, 2));
+        await writeBatch(first, unplanned(0), rowsOf(2, 4));
+        await first[Symbol.asyncDispose]();
+        const second = await open(2n);
+        await writeBatch(second, unplanned(0, { planHash: "bb00000000000000" }), rowsOf(4, 7));
+        expect((await place.readAll()).toSorted((a, b) => a.id - b.id)).toEqual(rowsOf(0, 7));
+      });
+
+      it("leaves no marker: the batch of the same number with a plan is written, and nothing is corrupt", async () => {
+        const first = await open(1n);
+        await writeBatch(first, unplanned(5), rowsOf(0, 2));
+        await writeBatch(first, batchOf(3), rowsOf(2, 4));
+        await first[Symbol.asyncDispose]();
+        await writeBatch(await open(2n), batchOf(5), rowsOf(4, 6));
+        expect((await place.readAll()).toSorted((a, b) => a.id - b.id)).toEqual(rowsOf(0, 6));
+      });
+
+      it.runIf(harness.fences)("is refused to an older run all the same", async () => {
+        const zombie = await begin(await open(1n), unplanned(0));
+        await add(zombie, rowsOf(0, 3));
+        const rightful = await open(2n);
+        await expect(zombie.commit()).rejects.toMatchObject({ retryable: true });
+        await writeBatch(rightful, unplanned(0), rowsOf(0, 3));
+        expect(await place.readAll()).toEqual(rowsOf(0, 3));
+      });
+    });
+
     describe.runIf(harness.guarantee === "exactly-once")("exactly-once", () => {
       it("says of the very batch that it has already been written, in the same run and in a later one", async () => {
         const first = await open(1n);
