@@ -1,4 +1,5 @@
-// A heartbeat as JSON, for the stores that keep it as text. It is advice: whatever cannot be read as one counts as none.
+// A heartbeat as JSON, for the stores that keep it as text. It is advice: whatever cannot be read as one counts as
+// none.
 import type { Heartbeat } from "../runtime/index.ts";
 
 /** A text that is longer is none. */

@@ -19,6 +19,7 @@ const SCHEMES: ReadonlyMap<string, Opener> = new Map([
   ["memory", openMemoryStore],
   ["postgres", openPostgresStore],
   ["postgresql", openPostgresStore],
+  ["zookeeper", openZooKeeperStore],
 ]);
 
 let sharedMemoryStore: CheckpointStore | undefined;
@@ -81,4 +82,9 @@ async function openMemoryStore(url: string): Promise<CheckpointStore> {
 async function openPostgresStore(url: string): Promise<CheckpointStore> {
   const { postgresStore } = await import("../checkpoints/postgres.ts");
   return postgresStore({ url });
+}
+
+async function openZooKeeperStore(url: string): Promise<CheckpointStore> {
+  const { zookeeperStoreOf } = await import("../checkpoints/zookeeper.ts");
+  return zookeeperStoreOf(url);
 }

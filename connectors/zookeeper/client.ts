@@ -1,5 +1,5 @@
-// A connection to a ZooKeeper ensemble that outlives its sessions: each call goes to the session there is, and where that
-// has ended (a lost connection, a missed deadline, expiry) to a new one. No call is repeated by itself. What the
+// A connection to a ZooKeeper ensemble that outlives its sessions: each call goes to the session there is, and where
+// that has ended (a lost connection, a missed deadline, expiry) to a new one. No call is repeated by itself. What the
 // checkpoint store and others share of this folder is exported here: a closed list.
 import { ConfigError } from "../../runtime/index.ts";
 import { Operations } from "./operations.ts";

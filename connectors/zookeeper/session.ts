@@ -1,7 +1,7 @@
-// One session with one server, from connecting to its end. The driver's own reconnecting is switched off, since it hangs
-// where no server is, never notices a server that is frozen, and sends what is left in its queue when nobody waits for
-// it any more: here every call has a deadline, and after one that was missed, a lost connection or an answer that cannot
-// be read the session is over for all its calls. Whoever needs another opens it.
+// One session with one server, from connecting to its end. The driver's own reconnecting is switched off, since it
+// hangs where no server is, never notices a server that is frozen, and sends what is left in its queue when nobody
+// waits for it any more: here every call has a deadline, and after one that was missed, a lost connection or an answer
+// that cannot be read the session is over for all its calls. Whoever needs another opens it.
 import { randomInt } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Client } from "node-zookeeper-client";
