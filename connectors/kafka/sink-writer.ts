@@ -88,7 +88,7 @@ export class KafkaSinkWriter implements SinkWriter {
     const { opened } = this;
     batch.signal.throwIfAborted();
     opened.producer.throwIfFailed();
-    if (isWritten(opened.newest, batch)) return "already-written";
+    if (!batch.isUnplanned && isWritten(opened.newest, batch)) return "already-written";
     await opened.topics.refresh(batch.signal);
     return new KafkaBatchWrite(this.options, opened, batch);
   }
@@ -178,7 +178,7 @@ class KafkaBatchWrite implements BatchWrite {
       await this.sendLast();
       this.isDecided = true;
       await this.turn?.producer.commit(this.batch.signal);
-      this.opened.newest = this.marker;
+      if (!this.batch.isUnplanned) this.opened.newest = this.marker;
     }
     this.isDecided = true;
     this.turn?.release();
@@ -205,7 +205,8 @@ class KafkaBatchWrite implements BatchWrite {
   }
 
   private async sendLast(): Promise<void> {
-    await this.send([...this.rest(), this.markerRecord()]);
+    const marker = this.batch.isUnplanned ? [] : [this.markerRecord()];
+    await this.send([...this.rest(), ...marker]);
   }
 
   private async send(batches: readonly PendingBatch[]): Promise<void> {
