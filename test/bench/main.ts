@@ -3,6 +3,7 @@
 const benchmarks: Record<string, () => Promise<unknown>> = {
   files: () => import("./files.ts"),
   kafka: () => import("./kafka.ts"),
+  stores: () => import("./stores.ts"),
 };
 
 const benchmark = benchmarks[process.argv[2] ?? ""];

@@ -38,9 +38,10 @@ function watchSink(sink: Sink<InputRecord>): Sink<InputRecord> {
   const open: typeof sink.open = async (context, signal) => {
     const writer = await sink.open(context, signal);
     const begin = writer.begin.bind(writer);
-    writer.begin = async (batch) => {
+    writer.begin = async (...asked) => {
+      const [batch] = asked;
       batchInHand = batch.batchId;
-      const write = await begin(batch);
+      const write = await begin(...asked);
       writeSync(2, `@begin ${batch.batchId} ${write === "already-written" ? "found" : "runs"}\n`);
       if (write === "already-written") return write;
       const commit = write.commit.bind(write);
