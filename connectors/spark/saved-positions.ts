@@ -97,8 +97,8 @@ async function readInFlight(
   const still = new Set(ends.map(partitionKey));
   const gone = begins.filter((position) => !still.has(partitionKey(position))).map((p) => `${p.topic}:${p.partition}`);
   const notes = [
-    `batch ${batch} was in flight: it runs first, over the very ranges that Spark planned; ` +
-      "rows of it that Spark wrote already are written again",
+    `batch ${batch} was in flight: it runs first, over the ranges that Spark planned`,
+    `what Spark wrote of batch ${batch} already is written again`,
     ...(gone.length > 0 ? [`Spark did not read ${gone.join(", ")} any more`] : []),
   ];
   return { positions: positions.sort(comparePartitions), inFlight, notes };

@@ -202,3 +202,66 @@ test.concurrent.each(["job.ts", "evens"])("checkpoint copy moves the checkpoint,
   expect(kept.code).toBe(0);
   expect(kept.stdout).toContain("nothing is left to do");
 });
+
+/** Folders that hold what a Spark query saved which stopped, or was killed in batch 7. */
+function sparkFiles(topic: string, isKilled: boolean): Record<string, string> {
+  const offsets = (...ends: number[]) => `v1\n{}\n${JSON.stringify({ [topic]: { ...ends } })}`;
+  const files = {
+    "cp/offsets/6": offsets(40, 50, 100),
+    "cp/offsets/7": offsets(60, 50, 100),
+    "cp/commits/6": "v1\n{}",
+  };
+  return isKilled ? files : { ...files, "cp/commits/7": "v1\n{}" };
+}
+
+test.concurrent("checkpoint import shows what it would do, does it when told to, and the job goes on there", async () => {
+  using folder = new Folder({ ...log(100), "job.ts": job(), ...sparkFiles("in", true) });
+  const typed = ["checkpoint", "import", "--from", "spark:cp", "job.ts"];
+  const dry = await folder.runtime(...typed);
+  expect({ code: dry.code, stderr: dry.stderr, stdout: dry.stdout.replaceAll(folder.path, "<folder>") }).toEqual({
+    code: 0,
+    stderr: "",
+    stdout: `evens: a dry run, nothing is written to file:.tidemark
+partition  starts at  earliest  latest  lag
+in:0              40         0     100   60
+in:1              50         0     100   50
+in:2             100         0     100    0
+Its first batch is 7, over in:0:40-60.
+Note: batch 7 was in flight: it runs first, over the ranges that Spark planned.
+Note: what Spark wrote of batch 7 already is written again.
+To do it: runtime checkpoint import --from spark:cp job.ts --execute
+`,
+  });
+  expect((await folder.runtime("batches", "job.ts")).stdout).toContain("no saved batches");
+
+  const done = await folder.runtime(...typed, "--execute", "--json");
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    ...{ job: "evens", executed: true, to: "file:.tidemark", nextBatchId: 7 },
+    positions: [{ topic: "in", partition: 0, offset: "40", lag: "60" }, {}, {}],
+    firstBatch: [{ topic: "in", partition: 0, fromOffset: "40", untilOffset: "60" }],
+  });
+  expect((await folder.runtime("start", "job.ts")).code).toBe(0);
+  const { stdout } = await folder.runtime("batches", "job.ts");
+  expect(stdout).toMatch(/\n +8 .* in:0:60-100 in:1:50-100\n +7 .* in:0:40-60\n/);
+  const again = await folder.runtime(...typed, "--execute");
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('already has a checkpoint of "evens"') });
+  expect(again.stderr).toContain("runtime reset job.ts --to-offset topic:partition=offset");
+});
+
+test.concurrent("checkpoint import takes a job's name, and then everything as it is", async () => {
+  using folder = new Folder(sparkFiles("in", false));
+  const { code, stdout } = await folder.runtime(
+    ...["checkpoint", "import", "evens", "--from", "spark:cp", "--to", "file:kept", "--execute"],
+  );
+  expect({ code, stdout: stdout.replaceAll(folder.path, "<folder>") }).toEqual({
+    code: 0,
+    stdout: `evens: imported from spark:<folder>/cp to file:kept
+partition  starts at
+in:0              60
+in:1              50
+in:2             100
+Its first batch is 8.
+Next: set checkpoint: "file:kept" in the job, and start it.
+`,
+  });
+});

@@ -19,7 +19,7 @@ interface CopyFlags extends CommonFlags {
 export function addCheckpoint(program: Command, context: CommandContext): void {
   const checkpoint = program
     .command("checkpoint")
-    .summary("move a job's checkpoint to another store, or make one from another program's")
+    .summary("move a job's checkpoint, or import one from elsewhere")
     .description("Works on a job's checkpoint as a whole.")
     .helpOption("--help", "show this");
   const command = checkpoint

@@ -35,7 +35,7 @@ export function addImport(checkpoint: Command, context: CommandContext): void {
     .option("--to <url>", "where the checkpoint is to be; the job's own unless given (file:.tidemark for a name)")
     .option("--execute", "write it")
     .action((job: string, flags: ImportFlags) => run(context, job, flags));
-  addCommonFlags(command, "checkpoint import --from 'kafka://127.0.0.1:9092?group=billing' job.ts --execute");
+  addCommonFlags(command, "checkpoint import --from 'kafka://10.0.0.1:9092?group=billing' job.ts");
 }
 
 async function run(context: CommandContext, job: string, flags: ImportFlags): Promise<void> {
