@@ -87,6 +87,39 @@ export const valibot = defineJob({
   sink: consoleSink(),
 });
 
+export const projected = defineJob({
+  name: "projected",
+  source: fileSource({
+    dir: "in",
+    value: json({
+      id: "number",
+      user: "string?",
+      on: "boolean",
+      any: "json",
+      "address.city": "string",
+      "a.b.c": "number?",
+    }),
+  }),
+  pipeline: (records$) => records$.pipe(map(({ value }) => value)),
+  sink: (rows) => void rows,
+});
+same<
+  Same<
+    typeof projected extends Job<infer _R, infer Row> ? Row : never,
+    {
+      id: number;
+      user: string | null;
+      on: boolean;
+      any: unknown;
+      address: { city: string };
+      a: { b: { c: number | null } };
+    }
+  >
+>();
+
+// @ts-expect-error no such type
+export const noSuchType = json({ id: "numbr" });
+
 export const combined = defineJob({
   name: "combined",
   source: memorySource({ records: [{ user: "u", amount: 1 }] }),
