@@ -11,4 +11,5 @@ export interface StoreCase {
 export const stores: readonly StoreCase[] = [
   { name: "file", url: ({ dir }) => `file:${dir}/checkpoint` },
   { name: "postgres", url: ({ servers }) => servers.postgres.url },
+  { name: "zookeeper", url: ({ servers }) => `zookeeper://${servers.zookeeper.servers}/guarantees` },
 ];

@@ -2,7 +2,7 @@
 // every cell writes it; every other run is held to what it says.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Cell, Outcome } from "./cell.ts";
+import { type Cell, type Outcome, pointsOf } from "./cell.ts";
 import { type Point, points } from "./points.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url));
@@ -10,6 +10,8 @@ const BEGIN = "<!-- table: GUARANTEES=write npm run test:nightly -- test/guarant
 const END = "<!-- end of table -->\n";
 /** Not a point of this route: rows and entry are one transaction there. */
 const NONE = "–";
+/** Not played yet. */
+const UNKNOWN = "?";
 const words: Readonly<Record<Outcome, string>> = { runs: "runs again", found: "found", next: "goes on" };
 
 /** Tells a cell from all others. */
@@ -25,7 +27,7 @@ export function readTable(): ReadonlyMap<string, Outcome> {
     const [, sink = "", store = "", ...rest] = line.split("|").map((text) => text.trim());
     for (const [index, point] of points.entries()) {
       const word = rest[index] ?? "";
-      if (word !== NONE) found.set(keyOf(sink, store, point), outcomeOf(word));
+      if (word !== NONE && word !== UNKNOWN) found.set(keyOf(sink, store, point), outcomeOf(word));
     }
   }
   return found;
@@ -36,8 +38,9 @@ export function writeTable(cells: readonly Cell[], outcomes: ReadonlyMap<string,
   const routes = new Map(cells.map(({ sink, store }) => [`${sink.name} ${store.name}`, { sink, store }]));
   const lines = [...routes.values()].map(({ sink, store }) => {
     const row = points.map((point) => {
+      if (!pointsOf({ sink, store }).includes(point)) return NONE;
       const outcome = outcomes.get(keyOf(sink.name, store.name, point));
-      return outcome === undefined ? NONE : words[outcome];
+      return outcome === undefined ? UNKNOWN : words[outcome];
     });
     return rowOf([sink.name, store.name, ...row]);
   });

@@ -2,10 +2,12 @@
 // job's process.
 import type { KafkaAddresses } from "../servers/kafka/server.ts";
 import type { PostgresAddresses } from "../servers/postgres/server.ts";
+import type { ZooKeeperAddresses } from "../servers/zookeeper/server.ts";
 
 export interface GuaranteeServers {
   readonly kafka: Pick<KafkaAddresses, "bootstrap">;
   readonly postgres: Pick<PostgresAddresses, "url" | "bin">;
+  readonly zookeeper: ZooKeeperAddresses;
 }
 
 export interface Where {
