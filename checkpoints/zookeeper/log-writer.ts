@@ -2,10 +2,16 @@
 // over removes it), the head's version is the one that belongs to the entry before, and then entry, head and customary
 // offsets are written. Both are compared by the server itself at that moment, so that a transaction which a frozen
 // server or a slow network brings in late finds that it no longer fits.
-import type { Operation, ZooKeeperClient } from "../../connectors/zookeeper/client.ts";
+import {
+  MAX_REQUEST_BYTES,
+  type Operation,
+  requestBytes,
+  type ZooKeeperClient,
+} from "../../connectors/zookeeper/client.ts";
 import {
   type Appended,
   CheckpointMissingError,
+  ConfigError,
   type Entry,
   type Heartbeat,
   type LogWriter,
@@ -17,6 +23,7 @@ import type { CustomaryOffsets } from "./customary-offsets.ts";
 import { encodeEntry, encodeHead, type JobNodes, opensFolder } from "./layout.ts";
 import { currentSession, foldersFrom, readEntry, readHead } from "./read-log.ts";
 
+const NO_FIT = `do not fit in a request of ZooKeeper, which holds ${MAX_REQUEST_BYTES} bytes`;
 /** Removed in one transaction. */
 const PRUNED_AT_ONCE = 500;
 /** Tries of what another program or another call of ours changed meanwhile. */
@@ -60,7 +67,16 @@ export class ZooKeeperLogWriter implements LogWriter {
     const session = () => currentSession(client, nodes, signal);
     for (let attempt = 1; ; attempt++) {
       const shown = (await places?.operations(customary, session, signal)) ?? [];
-      const done = await client.transaction([...own, ...shown], signal);
+      const operations = [...own, ...shown];
+      if (requestBytes(operations) > MAX_REQUEST_BYTES) {
+        throw new ConfigError(
+          `entry ${seq} of ${jobName} and the offsets of its ${customary.length} partitions ${NO_FIT}`,
+          {
+            hint: "fewer partitions in one job, zookeeperStore({ …, group: false }), or another checkpoint store",
+          },
+        );
+      }
+      const done = await client.transaction(operations, signal);
       if (done.is === "done") {
         places?.wrote(customary);
         if (seq > this.#newest) this.#newest = seq;

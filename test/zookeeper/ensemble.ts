@@ -9,6 +9,8 @@ import { zookeeperServer } from "../servers/for-tests.ts";
 export interface Witness extends Disposable {
   /** A node's data as text; undefined where there is none. */
   text(path: string): Promise<string | undefined>;
+  /** How often its data were set; undefined where there is no node. */
+  version(path: string): Promise<number | undefined>;
   /** The names below, sorted as numbers where they are; undefined where there is no node. */
   names(path: string): Promise<string[] | undefined>;
   set(path: string, text: string): Promise<void>;
@@ -43,7 +45,8 @@ export async function witness(servers: string): Promise<Witness> {
       throw error;
     });
   return {
-    text: async (path) => (await ifThere(dataOf(client, path)))?.toString(),
+    text: async (path) => (await ifThere(nodeOf(client, path)))?.data.toString(),
+    version: async (path) => (await ifThere(nodeOf(client, path)))?.version,
     names: async (path) => (await ifThere(namesOf(client, path)))?.sort((a, b) => Number(a) - Number(b)),
     set: async (path, text) =>
       await new Promise((resolve, reject) => {
@@ -63,9 +66,12 @@ export function newName(prefix: string): string {
   return `${prefix}-${randomBytes(5).toString("hex")}`;
 }
 
-function dataOf(client: Client, path: string): Promise<Buffer> {
+function nodeOf(client: Client, path: string): Promise<{ data: Buffer; version: number }> {
   return new Promise((resolve, reject) => {
-    client.getData(path, (error, data) => (error ? reject(error) : resolve(data)));
+    client.getData(path, (error, data, stat) => {
+      if (error) reject(error);
+      else resolve({ data: data ?? Buffer.alloc(0), version: stat.version });
+    });
   });
 }
 
