@@ -55,9 +55,9 @@ export interface QualifierRange {
 
 /** Rows in order of their keys' bytes. */
 export interface RowRange {
-  /** Where to begin, inclusive: the lowest row, or the highest when `isReversed`. */
+  /** Where to begin, inclusive: the lowest row, or the highest (not empty then) when `isReversed`. */
   readonly from: Uint8Array;
-  /** Where to stop, exclusive. */
+  /** Where to stop, exclusive; empty: at the table's end, or its beginning when `isReversed`. */
   readonly until: Uint8Array;
   readonly isReversed?: boolean;
   /** At most so many rows; ≥ 1. */
@@ -89,7 +89,7 @@ export interface HBaseTable {
   ): Promise<boolean>;
   /**
    * Puts and removes cells of any number of rows, durably, batched by region. Idempotent: the same again has the same
-   * effect. A row that is named twice is changed in the order given.
+   * effect. Each row, and each place in it, is named once.
    * @throws OutcomeUnknownError a reply was lost: some of it may have happened, or happen later
    */
   write(changes: readonly RowChange[], signal: AbortSignal): Promise<void>;

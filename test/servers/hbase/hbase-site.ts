@@ -20,6 +20,9 @@ export function hbaseSite({ folder, ports }: Place): string {
     // A server that a test freezes for some seconds is not dead.
     ["hbase.zookeeper.property.tickTime", 6_000],
     ["hbase.zookeeper.session.timeout.localHBaseCluster", 60_000],
+    // Its end is not held up by looking again and again for its own ZooKeeper, which ends first.
+    ["zookeeper.recovery.retry", 1],
+    ["zookeeper.recovery.retry.intervalmill", 100],
     ...["master", "regionserver"].flatMap((part) => [
       [`hbase.${part}.hostname`, "127.0.0.1"] as const,
       [`hbase.${part}.ipc.address`, "127.0.0.1"] as const,
