@@ -84,10 +84,10 @@ export default {
     },
     {
       name: "stores-share-clients-only",
-      comment: "A store may use its system's connection from connectors/<system>/client.ts.",
+      comment: "A store may use its system's connection, from connectors/<system>/client.ts or for-stores.ts.",
       severity: "error",
       from: { path: "^checkpoints/" },
-      to: { path: "^connectors/", pathNot: "^connectors/[^/]+/client\\.ts$" },
+      to: { path: "^connectors/", pathNot: "^connectors/[^/]+/(client|for-stores)\\.ts$" },
     },
     {
       name: "jobs-are-written-as-users-write-them",

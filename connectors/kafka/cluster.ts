@@ -10,6 +10,8 @@ export interface PartitionInfo {
   /** undefined while there is none. */
   readonly leader: BrokerAddress | undefined;
   readonly leaderEpoch: number;
+  /** On so many brokers it should be. */
+  readonly replicaCount: number;
 }
 
 export interface TopicInfo {
@@ -62,8 +64,9 @@ export class Cluster {
         topicId,
         isInternal,
         partitions: partitions
-          .map(({ partitionIndex, leaderId, leaderEpoch }) => {
-            return { partition: partitionIndex, leader: brokers.get(leaderId), leaderEpoch };
+          .map(({ partitionIndex, leaderId, leaderEpoch, replicaNodes }) => {
+            const replicaCount = replicaNodes.length;
+            return { partition: partitionIndex, leader: brokers.get(leaderId), leaderEpoch, replicaCount };
           })
           .sort((a, b) => a.partition - b.partition),
       };

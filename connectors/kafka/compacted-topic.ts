@@ -50,12 +50,23 @@ export async function ensureCompactedTopic(
       isMade = true;
       continue;
     }
-    if (errorCode === WriteError.topicAuthorizationFailed) throw notAllowed(wanted, addressOf(client));
     const notYet = new TransientError(`the topic "${topic}" has no leader now`, { code: "KAFKA_NO_LEADER" });
-    const failure = errorCode === BrokerError.none || isMissing ? notYet : undefined;
-    await patience.wait(failure ?? brokerError(errorCode, `tell about "${topic}"`, addressOf(client)), signal);
+    const failure = topicProblem(client, wanted, errorCode);
+    if (failure?.retryable === false) throw failure;
+    await patience.wait(failure ?? notYet, signal);
   }
   if (!isMade) await checkPolicy(client, wanted, signal);
+}
+
+/** What a broker's answer about the topic means; undefined: the topic is there, or is not there. */
+export function topicProblem(
+  client: KafkaClient,
+  wanted: CompactedTopic,
+  errorCode: number,
+): TidemarkError | undefined {
+  if (errorCode === BrokerError.none || errorCode === BrokerError.unknownTopicOrPartition) return undefined;
+  if (errorCode === WriteError.topicAuthorizationFailed) return notAllowed(wanted, addressOf(client));
+  return brokerError(errorCode, `tell about "${wanted.topic}"`, addressOf(client));
 }
 
 /** The topic's settings by name; undefined where they may not be asked for. @throws TransientError */

@@ -1,7 +1,14 @@
-// The coordinator of a transactional id, and the requests about transactions that the Kafka library lacks: EndTxn in
-// version 5, where the broker answers with the producer's next epoch (KIP-890).
-import { apiVersionsV3, createAPI, endTxnV3, findCoordinatorV4, type Reader } from "@platformatic/kafka";
-import { TransientError } from "../../runtime/index.ts";
+// The coordinator of a transactional id, what it says of a transaction, and the requests that the Kafka library lacks:
+// EndTxn in version 5, where the broker answers with the producer's next epoch (KIP-890).
+import {
+  apiVersionsV3,
+  createAPI,
+  describeTransactionsV0,
+  endTxnV3,
+  findCoordinatorV4,
+  type Reader,
+} from "@platformatic/kafka";
+import { ConfigError, TransientError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError } from "./kafka-errors.ts";
@@ -101,4 +108,24 @@ export async function brokersAddPartitions(
   const answer = await client.call(coordinator, apiVersionsV3.api, [...CLIENT], signal);
   const feature = answer.finalizedFeatures?.find(({ name }) => name === "transaction.version");
   return (feature?.maxVersionLevel ?? 0) >= ADDS_PARTITIONS;
+}
+
+/**
+ * Whether the transaction of this id was told to end, and has not ended in every partition. What was not told to is not
+ * acknowledged. undefined: that cannot be known now, or not by this user.
+ */
+export async function isTransactionEnding(
+  client: KafkaClient,
+  transactionalId: string,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  try {
+    const coordinator = await transactionCoordinator(client, transactionalId, signal);
+    const answer = await client.call(coordinator, describeTransactionsV0.api, [[transactionalId]], signal);
+    const [state] = answer.transactionStates;
+    return state?.errorCode === BrokerError.none ? state.transactionState.startsWith("Prepare") : undefined;
+  } catch (error) {
+    if (error instanceof TransientError || error instanceof ConfigError) return undefined;
+    throw error;
+  }
 }
