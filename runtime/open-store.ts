@@ -20,6 +20,8 @@ const SCHEMES: ReadonlyMap<string, Opener> = new Map([
   ["postgres", openPostgresStore],
   ["postgresql", openPostgresStore],
   ["zookeeper", openZooKeeperStore],
+  ["webhdfs", openHdfsStore],
+  ["swebhdfs", openHdfsStore],
 ]);
 
 let sharedMemoryStore: CheckpointStore | undefined;
@@ -87,4 +89,9 @@ async function openPostgresStore(url: string): Promise<CheckpointStore> {
 async function openZooKeeperStore(url: string): Promise<CheckpointStore> {
   const { zookeeperStoreOf } = await import("../checkpoints/zookeeper.ts");
   return zookeeperStoreOf(url);
+}
+
+async function openHdfsStore(url: string): Promise<CheckpointStore> {
+  const { hdfsStore } = await import("../checkpoints/hdfs.ts");
+  return hdfsStore({ url });
 }

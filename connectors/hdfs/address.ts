@@ -1,6 +1,6 @@
-// Where a folder of HDFS is, out of its URL: name nodes, folder, user, TLS. A URL that cannot be right is refused before
-// anything connects. A parameter that is not known is refused, too: mistyped, it would be a connection less safe, or
-// another user's, than was meant.
+// Where a folder of HDFS is, out of its URL: name nodes, folder, user, TLS. A URL that cannot be right is refused
+// before anything connects. A parameter that is not known is refused, too: mistyped, it would be a connection less
+// safe, or another user's, than was meant.
 import { userInfo } from "node:os";
 import { ConfigError } from "../../runtime/index.ts";
 
@@ -32,8 +32,9 @@ export interface HdfsAddress {
 }
 
 /**
- * Reads `webhdfs://namenode:9870/dir`, or `swebhdfs://` for TLS; several name nodes (high availability) are separated by
- * commas. Parameters: `user.name`, and `ca`, a PEM file. Without a user it is HADOOP_USER_NAME, or whoever runs this.
+ * Reads `webhdfs://namenode:9870/dir`, or `swebhdfs://` for TLS; several name nodes (high availability) are separated
+ * by commas. Parameters: `user.name`, and `ca`, a PEM file. Without a user it is HADOOP_USER_NAME, or whoever runs
+ * this.
  * @throws ConfigError
  */
 export function parseHdfsUrl(url: string, user?: string): HdfsAddress {

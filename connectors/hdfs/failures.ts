@@ -1,5 +1,5 @@
-// What a failure means for the caller: wrong configuration, try again, or unknown outcome. What HDFS says is told by the
-// class of its exception, which WebHDFS gives as JSON, never by its text. With such an answer a request has had no
+// What a failure means for the caller: wrong configuration, try again, or unknown outcome. What HDFS says is told by
+// the class of its exception, which WebHDFS gives as JSON, never by its text. With such an answer a request has had no
 // effect; without an answer a write may have had one.
 import {
   ConfigError,
@@ -69,7 +69,7 @@ function wrongConfiguration({ exception, message, status }: Refusal, address: Hd
     case "SecurityException":
     case "AuthorizationException":
     case "InvalidToken":
-      return `this cluster wants to know for certain who asks (Kerberos): ${user} must be let in by a gateway without it`;
+      return `this cluster wants to know for certain who asks (Kerberos): ${user} needs a gateway that asks for less`;
     case "InvalidPathException":
     case "IllegalArgumentException":
     case "UnsupportedOperationException":

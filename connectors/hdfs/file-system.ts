@@ -16,10 +16,28 @@ export interface FileStatus {
   readonly length: number;
   /** By the name node's clock. Of a folder: when something in it was last made, moved or removed. */
   readonly modifiedAtMs: number;
+  /** Octal: "644". */
+  readonly mode: string;
 }
 
 /** `taken`: something of that name is there; `missing`: the source, or the target's folder, is not. */
 export type Moved = "moved" | "taken" | "missing";
+
+/** How to make a file. */
+export interface CreateOptions {
+  /** Octal; default "644". */
+  readonly mode?: string;
+  readonly signal: AbortSignal;
+}
+
+/** How to read a file. */
+export interface ReadOptions {
+  /** A longer file is an error. */
+  readonly maxBytes: number;
+  /** How long it is, if a listing has just said so of a file that is never changed. */
+  readonly length?: number;
+  readonly signal: AbortSignal;
+}
 
 /** What is looked at of WebHDFS's answers. */
 interface WebHdfsJson {
@@ -64,18 +82,18 @@ export class HdfsFileSystem implements AsyncDisposable {
    * All bytes of a file; undefined: there is no such file.
    * @throws CheckpointCorruptError it has more than `maxBytes`
    */
-  async read(path: string, maxBytes: number, signal: AbortSignal): Promise<Buffer | undefined> {
-    const found = await this.status(path, signal);
-    if (found === undefined || found.isFolder) return undefined;
-    if (found.length > maxBytes) {
-      throw new CheckpointCorruptError(`${path} has ${found.length} bytes, more than the ${maxBytes} it can have`);
+  async read(path: string, { maxBytes, length, signal }: ReadOptions): Promise<Buffer | undefined> {
+    const expected = length ?? (await this.#lengthOf(path, signal));
+    if (expected === undefined) return undefined;
+    if (expected > maxBytes) {
+      throw new CheckpointCorruptError(`${path} has ${expected} bytes, more than the ${maxBytes} it can have`);
     }
-    if (found.length === 0) return Buffer.alloc(0);
+    if (expected === 0) return Buffer.alloc(0);
     const call: Call = { method: "GET", op: "OPEN", path, doing: `read ${path}`, isWrite: false, signal };
     const answer = await this.#nameNodes.askDataNode(call, { maxBytes });
     if (isMissing(answer)) return undefined;
     this.#expect(answer, call);
-    if (answer.body.byteLength >= found.length) return answer.body;
+    if (answer.body.byteLength >= expected) return answer.body;
     throw new TransientError(`cannot read ${path} (HDFS at ${this.address.label}): the answer broke off`);
   }
 
@@ -84,8 +102,8 @@ export class HdfsFileSystem implements AsyncDisposable {
    * whole is left to the caller to remove.
    * @throws TransientError nothing that counts was written: there is a file of that name, or part of this one
    */
-  async create(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
-    const parameters = { overwrite: "false", permission: "644" };
+  async create(path: string, bytes: Uint8Array, { mode = "644", signal }: CreateOptions): Promise<void> {
+    const parameters = { overwrite: "false", permission: mode };
     const doing = `write ${path}`;
     const call: Call = { method: "PUT", op: "CREATE", path, parameters, doing, isWrite: false, signal };
     this.#expect(await this.#nameNodes.askDataNode(call, { body: bytes.subarray(0, PART_BYTES) }), call);
@@ -169,6 +187,11 @@ export class HdfsFileSystem implements AsyncDisposable {
     return "moved";
   }
 
+  async #lengthOf(path: string, signal: AbortSignal): Promise<number | undefined> {
+    const found = await this.status(path, signal);
+    return found === undefined || found.isFolder ? undefined : found.length;
+  }
+
   async #expectLength(path: string, length: number, signal: AbortSignal): Promise<void> {
     const found = await this.status(path, signal);
     if (found?.length === length) return;
@@ -209,9 +232,11 @@ function isMissing(answer: HttpAnswer): boolean {
 }
 
 function statusOf(json: unknown, path: string): FileStatus {
-  const { pathSuffix, type, length, modificationTime } = (json ?? {}) as Record<string, unknown>;
-  if (typeof pathSuffix !== "string" || typeof length !== "number" || typeof modificationTime !== "number") {
-    throw new TransientError(`the status of ${path} is none of WebHDFS`);
+  const found = (json ?? {}) as Record<string, unknown>;
+  const { pathSuffix: name, type, length, modificationTime: modifiedAtMs, permission: mode } = found;
+  const isSound = typeof name === "string" && typeof length === "number" && typeof mode === "string";
+  if (isSound && typeof modifiedAtMs === "number") {
+    return { name, isFolder: type === "DIRECTORY", length, modifiedAtMs, mode };
   }
-  return { name: pathSuffix, isFolder: type === "DIRECTORY", length, modifiedAtMs: modificationTime };
+  throw new TransientError(`the status of ${path} is none of WebHDFS`);
 }

@@ -1,0 +1,67 @@
+// A folder of its own for one test file on the run's HDFS, and a look into it that goes past the code under test.
+import { randomBytes } from "node:crypto";
+import { hdfsServer } from "../servers/for-tests.ts";
+import type { HdfsAddresses } from "../servers/hdfs/server.ts";
+
+export interface TestFolder extends AsyncDisposable {
+  readonly server: HdfsAddresses;
+  /** `webhdfs://…/tidemark/<folder>?user.name=tidemark` */
+  readonly url: string;
+  /** Absolute in HDFS. */
+  readonly path: string;
+  /** The URL of a folder in it. */
+  urlOf(name: string): string;
+  /** The names in a folder, those that are folders with a slash at the end; none when there is no such folder. */
+  list(path: string): Promise<string[]>;
+  /** A file's bytes. */
+  read(path: string): Promise<Buffer>;
+  /** Any WebHDFS operation, as the superuser; the answer's JSON, or undefined where it has none. */
+  ask(method: string, path: string, query: Readonly<Record<string, string>>): Promise<unknown>;
+}
+
+/** Makes the folder; disposing of it removes it. `server`: default the run's own. */
+export async function testFolder(server?: HdfsAddresses): Promise<TestFolder> {
+  const used = server ?? (await hdfsServer());
+  const name = newName("test");
+  const base = new URL(used.url);
+  const path = `${base.pathname}/${name}`;
+  const request = async (method: string, at: string, query: Readonly<Record<string, string>>) => {
+    const search = new URLSearchParams({ ...query, "user.name": used.superuser });
+    const escaped = at.split("/").map(encodeURIComponent).join("/");
+    return await fetch(`${used.http}/webhdfs/v1${escaped}?${search}`, { method });
+  };
+  const ask = async (method: string, at: string, query: Readonly<Record<string, string>>) => {
+    const answer = await request(method, at, query);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${at}: ${text.slice(0, 300)}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  return {
+    server: used,
+    url: used.url.replace(base.pathname, path),
+    path,
+    urlOf: (folder) => used.url.replace(base.pathname, `${path}/${folder}`),
+    ask,
+    async list(at) {
+      const answer = await request("GET", at, { op: "LISTSTATUS" });
+      if (answer.status === 404) return [];
+      const { FileStatuses } = (await answer.json()) as {
+        FileStatuses: { FileStatus: { pathSuffix: string; type: string }[] };
+      };
+      return FileStatuses.FileStatus.map((item) => `${item.pathSuffix}${item.type === "DIRECTORY" ? "/" : ""}`);
+    },
+    async read(at) {
+      const answer = await request("GET", at, { op: "OPEN" });
+      if (!answer.ok) throw new Error(`${at}: ${answer.status}`);
+      return Buffer.from(await answer.arrayBuffer());
+    },
+    async [Symbol.asyncDispose]() {
+      await ask("DELETE", path, { op: "DELETE", recursive: "true" });
+    },
+  };
+}
+
+/** A name that nobody else uses; a job's, too. */
+export function newName(prefix: string): string {
+  return `${prefix}_${randomBytes(5).toString("hex")}`;
+}
