@@ -19,6 +19,7 @@ const SCHEMES: ReadonlyMap<string, Opener> = new Map([
   ["memory", openMemoryStore],
   ["postgres", openPostgresStore],
   ["postgresql", openPostgresStore],
+  ["kafka", openKafkaStore],
   ["zookeeper", openZooKeeperStore],
   ["webhdfs", openHdfsStore],
   ["swebhdfs", openHdfsStore],
@@ -84,6 +85,11 @@ async function openMemoryStore(url: string): Promise<CheckpointStore> {
 async function openPostgresStore(url: string): Promise<CheckpointStore> {
   const { postgresStore } = await import("../checkpoints/postgres.ts");
   return postgresStore({ url });
+}
+
+async function openKafkaStore(url: string): Promise<CheckpointStore> {
+  const { kafkaStore } = await import("../checkpoints/kafka.ts");
+  return kafkaStore(url);
 }
 
 async function openZooKeeperStore(url: string): Promise<CheckpointStore> {
