@@ -3,7 +3,7 @@
 import type { Heartbeat } from "../runtime/index.ts";
 
 /** A text that is longer is none. */
-export const HEARTBEAT_MAX_BYTES = 4096;
+export const HEARTBEAT_MAX_BYTES = 64 * 1024;
 
 /** One line. */
 export function encodeHeartbeat(heartbeat: Heartbeat): string {
@@ -22,10 +22,14 @@ export function decodeHeartbeat(text: string): Heartbeat | undefined {
 
 function fromJson(json: unknown): Heartbeat | undefined {
   if (typeof json !== "object" || json === null) return undefined;
-  const { epoch, beat, atMs, everyMs, host, pid, processStart, stopped } = json as Record<keyof Heartbeat, unknown>;
+  const { epoch, beat, atMs, everyMs, host, pid, processStart, stopped, current } = json as Record<
+    keyof Heartbeat,
+    unknown
+  >;
   if (typeof epoch !== "string" || !/^\d{1,16}$/.test(epoch)) return undefined;
   if (typeof beat !== "number" || typeof atMs !== "number" || typeof everyMs !== "number") return undefined;
   if (typeof host !== "string" || typeof pid !== "number" || typeof stopped !== "boolean") return undefined;
   if (processStart !== undefined && typeof processStart !== "string") return undefined;
-  return { epoch: BigInt(epoch), beat, atMs, everyMs, host, pid, processStart, stopped };
+  if (current !== undefined && typeof current !== "string") return undefined;
+  return { epoch: BigInt(epoch), beat, atMs, everyMs, host, pid, processStart, stopped, current };
 }

@@ -128,6 +128,7 @@ class PostgresStore implements CheckpointStore {
       pid: Number(found.pid),
       ...(found.process_start !== null && { processStart: found.process_start }),
       stopped: found.stopped,
+      ...(found.current !== null && { current: found.current }),
     };
   }
 

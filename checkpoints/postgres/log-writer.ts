@@ -70,8 +70,8 @@ export class PostgresLogWriter implements LogWriter {
   }
 
   async beat(heartbeat: Heartbeat, signal: AbortSignal): Promise<void> {
-    const { epoch, beat, atMs, everyMs, host, pid, processStart = null, stopped } = heartbeat;
-    const values = [this.#jobName, `${epoch}`, beat, atMs, everyMs, host, pid, processStart, stopped];
+    const { epoch, beat, atMs, everyMs, host, pid, processStart = null, stopped, current = null } = heartbeat;
+    const values = [this.#jobName, `${epoch}`, beat, atMs, everyMs, host, pid, processStart, stopped, current];
     const options = { doing: `leave a heartbeat of ${this.#jobName}`, signal };
     await this.#connections.run(this.#statements.beat, values, options);
   }

@@ -37,6 +37,7 @@ export const storeMigrations: Migrations = {
       stopped boolean not null
     ) with (fillfactor = 50);
     comment on table ${schema}.offsets is 'for people: the next offset of each job, as of its last completed batch'`,
+    (schema) => `alter table ${schema}.heartbeats add column current text`,
   ],
 };
 
@@ -101,11 +102,11 @@ export function statementsFor(schemaName: string): Statements {
         where job = $1 and writer = $2 and seq < least($3, head) order by seq limit $4
       )`,
     beat: `insert into ${schema}.heartbeats as last
-        (job, epoch, beat, at_ms, every_ms, host, pid, process_start, stopped)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        (job, epoch, beat, at_ms, every_ms, host, pid, process_start, stopped, current)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
       on conflict (job) do update set epoch = excluded.epoch, beat = excluded.beat, at_ms = excluded.at_ms,
         every_ms = excluded.every_ms, host = excluded.host, pid = excluded.pid,
-        process_start = excluded.process_start, stopped = excluded.stopped
+        process_start = excluded.process_start, stopped = excluded.stopped, current = excluded.current
       where last.epoch <= excluded.epoch`,
     heartbeat: `select * from ${schema}.heartbeats where job = $1`,
     jobs: `select job from ${schema}.logs where head >= 0 order by job collate "C"`,

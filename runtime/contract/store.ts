@@ -43,6 +43,8 @@ export interface Heartbeat {
   readonly processStart?: string | undefined;
   /** true: the writer stopped in good order. */
   readonly stopped: boolean;
+  /** The writer's current offsets, in the runtime's own words, when they may be ahead of its log; ≤ 32,000 letters. */
+  readonly current?: string | undefined;
 }
 
 export interface CheckpointStore extends AsyncDisposable {

@@ -41,6 +41,10 @@ export class Committer implements AsyncDisposable {
     return this.#done.at(-1)?.batchId;
   }
 
+  get isCommitting(): boolean {
+    return this.#working !== undefined;
+  }
+
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }

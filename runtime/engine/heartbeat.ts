@@ -11,15 +11,25 @@ const HEARTBEAT_EVERY_MS = 2_000;
 const STALE_AFTER_INTERVALS = 5;
 const LOOK_EVERY_MS = 500;
 
+export interface BeatingInput {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The current offsets, as a text, when they may be ahead of the log. */
+  readonly current: () => string | undefined;
+}
+
 /**
  * Beats until it is disposed of, which leaves a last beat that says "stopped in good order". Failures are ignored: it
  * is advice.
  */
-export function startBeating(journal: Journal, clock: Clock, signal: AbortSignal): AsyncDisposable {
+export function startBeating({ journal, clock, signal, current }: BeatingInput): AsyncDisposable {
   const stop = new AbortController();
-  const start = processStart(process.pid);
-  const beat = (count: number, stopped: boolean) =>
-    journal.beat(count, HEARTBEAT_EVERY_MS, stopped, start, signal).catch(() => {});
+  const sign = { everyMs: HEARTBEAT_EVERY_MS, processStart: processStart(process.pid) };
+  const beat = (count: number, stopped: boolean) => {
+    const now = stopped ? undefined : current();
+    return journal.beat({ ...sign, beat: count, stopped, ...(now && { current: now }) }, signal).catch(() => {});
+  };
   const beating = (async () => {
     for (let count = 0; ; count++) {
       await beat(count, false);

@@ -24,7 +24,7 @@ import { waitForPlan } from "./wait-for-plan.ts";
 
 export type UnplannedMode = Exclude<CommitMode, "batch">;
 
-/** Runs batches until there is nothing left to do or `stopSignal` is aborted, which finishes the batch in hand first. */
+/** Runs batches until there is nothing left to do, or `stopSignal` is aborted: that finishes the batch in hand first. */
 export async function runUnplanned(
   term: Term,
   memory: RunMemory,
@@ -98,7 +98,7 @@ class UnplannedLoop {
       const next = await waitForPlan(this.#term, this.#memory, stopSignal, {
         standing: this.#standing,
         whileIdle: () => this.#commitWhenDue(),
-        settled: () => committer.settled(),
+        isAppending: () => committer.isCommitting,
       });
       committer.throwIfFailed();
       if (next.do === "end") return next.reason;
@@ -137,6 +137,7 @@ class UnplannedLoop {
     const poison: PoisonRecord[] = [];
     this.#memory.isInBatch = true;
     const positions = positionsAfter(this.#standing.positions, plan);
+    this.#term.reading.positions = positions;
     try {
       await this.#prepareAndWrite(plan, positions, poison, lag);
     } catch (error) {

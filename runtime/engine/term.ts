@@ -12,6 +12,7 @@ import type { JobListener } from "../events.ts";
 import { Journal } from "../journal/journal.ts";
 import type { RunIdentity } from "../journal/may-take-over.ts";
 import { lostAtPositions } from "../plan/plan-ranges.ts";
+import { encodeCurrent } from "./current-offsets.ts";
 import { withDeadline } from "./deadline.ts";
 import { startBeating } from "./heartbeat.ts";
 import { Opened } from "./opened.ts";
@@ -30,6 +31,11 @@ export interface TermInput {
   readonly run: RunIdentity;
 }
 
+/** The current offsets while they may be ahead of the log: the ends of the batch that runs, else of the last one. */
+export interface Reading {
+  positions: readonly Position[] | undefined;
+}
+
 /** Everything a job needs while it runs, open. */
 export interface Term extends AsyncDisposable {
   readonly input: TermInput;
@@ -39,6 +45,7 @@ export interface Term extends AsyncDisposable {
   readonly deadLetterWriter: SinkWriter | undefined;
   readonly retention: Retention;
   readonly showing: Showing;
+  readonly reading: Reading;
   /** The partitions as they were when the term began. */
   readonly bounds: readonly PartitionBounds[];
 }
@@ -60,13 +67,15 @@ export async function openTerm(input: TermInput): Promise<Term> {
     await reader.partitions(signal);
     const takeOver = { store, jobName: job.name, purpose: input.purpose, clock, signal, run: input.run };
     const journal = stack.use(await Journal.takeOver(takeOver));
-    stack.use(startBeating(journal, clock, abortSignal));
+    const reading: Reading = { positions: undefined };
+    const current = () => reading.positions && encodeCurrent(reading.positions);
+    stack.use(startBeating({ journal, clock, signal: abortSignal, current }));
     const retention = stack.use(new Retention(input, journal));
     const { lineageId } = journal.state;
     const showing = stack.use(new Showing({ reader, lineageId, clock, onWarning: context.warn }));
     const sinkContext: SinkContext = { ...context, lineageId, epoch: journal.epoch };
-    // Only the sink of the rows: one transaction cannot be two sinks'.
-    const { transactions: logTransactions } = journal;
+    // Only the sink of the rows: one transaction cannot be two sinks'. And only where an entry goes with every batch.
+    const logTransactions = job.commit === "batch" ? journal.transactions : undefined;
     const writer = stack.use(await job.sink.open({ ...sinkContext, logTransactions }, signal));
     const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
     const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
@@ -85,6 +94,7 @@ export async function openTerm(input: TermInput): Promise<Term> {
       bounds,
       retention,
       showing,
+      reading,
       [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
     };
   });

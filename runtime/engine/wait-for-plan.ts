@@ -17,8 +17,8 @@ export interface Waiting {
   readonly standing: Standing;
   /** What is to be done while nothing runs, before each look. Gives the time until it is to be called again, in ms. */
   readonly whileIdle?: () => Promise<number>;
-  /** Called before the log's head is looked at, so that nothing is being appended then. */
-  readonly settled?: () => Promise<void>;
+  /** Whether something is being appended now: then its outcome says whether the log is still this run's. */
+  readonly isAppending?: () => boolean;
 }
 
 /**
@@ -29,15 +29,14 @@ export async function waitForPlan(
   term: Term,
   memory: RunMemory,
   stopSignal: AbortSignal,
-  { standing, whileIdle, settled }: Waiting,
+  { standing, whileIdle, isAppending = () => false }: Waiting,
 ): Promise<Due | Ended> {
   const { clock, onEvent } = term.input;
   let isIdle = false;
   for (;;) {
     if (stopSignal.aborted) return { do: "end", reason: "stopped" };
     const againMs = (await whileIdle?.()) ?? Number.POSITIVE_INFINITY;
-    await settled?.();
-    await verifyWhenDue(term, memory);
+    if (!isAppending()) await verifyWhenDue(term, memory);
     const decision = await decideNow(term, memory, standing);
     if (decision.do !== "wait") return decision;
     if (!isIdle) onEvent({ type: "idle", lag: decision.lag });

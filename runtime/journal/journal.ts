@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { later, type Position } from "../contract/positions.ts";
 import type { JointTransaction, LogTransactions } from "../contract/sink.ts";
-import type { CheckpointStore, LogBounds, LogWriter, NumberedEntry } from "../contract/store.ts";
+import type { CheckpointStore, Heartbeat, LogBounds, LogWriter, NumberedEntry } from "../contract/store.ts";
 import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../errors.ts";
 import { type BeginEntry, decodeEntry, type EntryBody, encodeEntry, type JournalEntry } from "./entry.ts";
 import {
@@ -233,9 +233,9 @@ export class Journal implements AsyncDisposable {
   }
 
   /** Leaves a sign of life. */
-  async beat(beat: number, everyMs: number, stopped: boolean, processStart: string | undefined, signal: AbortSignal) {
-    const identity = { epoch: this.epoch, host: hostname(), pid: process.pid, processStart };
-    await this.#writer.beat({ ...identity, beat, atMs: this.#clock.now(), everyMs, stopped }, signal);
+  async beat(sign: Pick<Heartbeat, "beat" | "everyMs" | "stopped" | "processStart" | "current">, signal: AbortSignal) {
+    const identity = { epoch: this.epoch, host: hostname(), pid: process.pid };
+    await this.#writer.beat({ ...identity, atMs: this.#clock.now(), ...sign }, signal);
   }
 
   /** Forgets entries below `before`, which must not be newer than the newest completion. */

@@ -83,6 +83,9 @@ export function beating(harness: CheckpointStoreHarness): void {
     await using other = await harness.open();
     const last = await other.heartbeat(bench.job, bench.signal);
     expect(last).toEqual(heartbeat(0n, { beat: 4, stopped: true, processStart: "12:34" }));
+    const current = JSON.stringify({ 'a "topic"': { 0: "x".repeat(30_000) } });
+    await writer.beat(heartbeat(0n, { beat: 5, current }), bench.signal);
+    expect(await other.heartbeat(bench.job, bench.signal)).toEqual(heartbeat(0n, { beat: 5, current }));
   });
 
   it("does not let an older epoch's heartbeat replace a newer one's", async () => {
