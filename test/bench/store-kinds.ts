@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import type { RawAppend } from "./raw-append.ts";
 import { rawFileAppend } from "./raw-appends/file.ts";
+import { rawHBaseAppend } from "./raw-appends/hbase.ts";
+import { rawHdfsAppend } from "./raw-appends/hdfs.ts";
+import { rawKafkaAppend } from "./raw-appends/kafka.ts";
 import { rawPostgresAppend } from "./raw-appends/postgres.ts";
 import { rawZooKeeperAppend } from "./raw-appends/zookeeper.ts";
 
@@ -54,5 +57,30 @@ export const storeKinds: readonly StoreKind[] = [
     mostRatio: 1.5,
     url: ({ address, name }) => `zookeeper://${address}/${name}-store`,
     raw: ({ address, name }) => rawZooKeeperAppend(address, name),
+  },
+  {
+    name: "hbase",
+    variable: "HBASE_ZOOKEEPER",
+    beside: "one checkAndMutate",
+    appends: 1_000,
+    mostRatio: 1.5,
+    url: ({ address, name }) => `hbase://${address}/${name}_store`,
+    raw: ({ address, name }) => rawHBaseAppend(address, `${name}_raw`),
+  },
+  {
+    name: "hdfs",
+    variable: "WEBHDFS_URL",
+    beside: "CREATE + RENAME",
+    appends: 100,
+    url: ({ address, name }) => address.replace(/(\?|$)/, `/${name}-store$1`),
+    raw: ({ address, name }) => rawHdfsAppend(address, name),
+  },
+  {
+    name: "kafka",
+    variable: "KAFKA_BROKERS",
+    beside: "one transaction of a record and offsets",
+    appends: 200,
+    url: ({ address }) => `kafka://${address}`,
+    raw: ({ address, name }) => rawKafkaAppend(address, name),
   },
 ];
