@@ -77,10 +77,10 @@ export default {
     },
     {
       name: "connectors-stand-alone",
-      comment: "But for the client of a system by which another one's servers are found.",
+      comment: "But for pure formats, and the client of a system by which another one's servers are found.",
       severity: "error",
       from: { path: "^connectors/([^/]+)/" },
-      to: { path: "^(connectors|checkpoints)/", pathNot: "^connectors/($1/|zookeeper/client\\.ts$)" },
+      to: { path: "^(connectors|checkpoints)/", pathNot: "^connectors/($1/|formats/|zookeeper/client\\.ts$)" },
     },
     {
       name: "stores-share-clients-only",

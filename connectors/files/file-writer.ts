@@ -12,9 +12,9 @@ import {
   OutcomeUnknownError,
   type SinkWriter,
 } from "../../runtime/index.ts";
+import type { FileFormat, FileLayout } from "../formats/file-format.ts";
 import { batchFileName } from "./batch-file.ts";
 import { asTransient, hasErrno } from "./errno.ts";
-import type { FileFormat, FileLayout } from "./file-format.ts";
 import { shutOut } from "./staging.ts";
 
 /** What an open file sink works with. */

@@ -4,11 +4,11 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, type Sink, type SinkContext, type SinkWriter } from "../../runtime/index.ts";
-import { csvFormat } from "./csv-format.ts";
+import { csvFormat } from "../formats/csv-format.ts";
+import type { FileFormat } from "../formats/file-format.ts";
+import { ndjsonFormat } from "../formats/ndjson-format.ts";
 import { asTransient } from "./errno.ts";
-import type { FileFormat } from "./file-format.ts";
 import { FileWriter } from "./file-writer.ts";
-import { ndjsonFormat } from "./ndjson-format.ts";
 import { findWritten, makeFolder } from "./output-folder.ts";
 import { takeStaging } from "./staging.ts";
 
