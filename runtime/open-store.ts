@@ -23,6 +23,7 @@ const SCHEMES: ReadonlyMap<string, Opener> = new Map([
   ["zookeeper", openZooKeeperStore],
   ["webhdfs", openHdfsStore],
   ["swebhdfs", openHdfsStore],
+  ["hbase", openHBaseStore],
 ]);
 
 let sharedMemoryStore: CheckpointStore | undefined;
@@ -100,4 +101,9 @@ async function openZooKeeperStore(url: string): Promise<CheckpointStore> {
 async function openHdfsStore(url: string): Promise<CheckpointStore> {
   const { hdfsStore } = await import("../checkpoints/hdfs.ts");
   return hdfsStore({ url });
+}
+
+async function openHBaseStore(url: string): Promise<CheckpointStore> {
+  const { hbaseStoreOf } = await import("../checkpoints/hbase.ts");
+  return hbaseStoreOf(url);
 }

@@ -42,27 +42,29 @@ export function checkedAddress({ zookeeper, parent = DEFAULT_PARENT, user }: Add
   return { zookeeper: withPorts.join(","), parent, user: user ?? userInfo().username };
 }
 
+/** What a URL says: where, the table if it names one, and the parameters but for `parent`. */
+export interface HBaseUrl {
+  readonly address: HBaseAddress;
+  readonly table: string | undefined;
+  readonly parameters: URLSearchParams;
+}
+
 /**
  * Reads `hbase://user@zk1:2181,zk2:2181/table?parent=/hbase`; user, table and parent may be left out.
  * @throws ConfigError
  */
-export function parseHBaseUrl(url: string): { address: HBaseAddress; table: string | undefined } {
+export function parseHBaseUrl(url: string): HBaseUrl {
   const match = /^hbase:\/\/(?:([^@/?#:]*)@)?([^/?#@]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/i.exec(url);
   if (match === null) throw new ConfigError("the URL of HBase cannot be read", { hint: EXAMPLE });
   const [, user, zookeeper = "", table = "", query = ""] = match;
   const parameters = new URLSearchParams(query);
-  for (const name of parameters.keys()) {
-    if (name === "parent") continue;
-    throw new ConfigError(`the URL of HBase has an unknown parameter ${JSON.stringify(name.slice(0, 40))}`, {
-      hint: EXAMPLE,
-    });
-  }
   const address = checkedAddress({
     zookeeper,
     parent: parameters.get("parent") ?? undefined,
     user: user === undefined || user === "" ? undefined : decoded(user),
   });
-  return { address, table: table === "" ? undefined : checkTableName(decoded(table)) };
+  parameters.delete("parent");
+  return { address, table: table === "" ? undefined : checkTableName(decoded(table)), parameters };
 }
 
 /** The URL of a table, without what is as usual. */

@@ -1,5 +1,5 @@
-// Connects to a cluster in the protocol that it speaks, which ZooKeeper tells; never guessed, and never tried out, since
-// a client of the one hangs on a server of the other.
+// Connects to a cluster in the protocol that it speaks, which ZooKeeper tells; never guessed, and never tried out: a
+// client of the one hangs on a server of the other.
 import type { HBaseAddress } from "./address.ts";
 import { protocolOf } from "./in-zookeeper.ts";
 import { RpcCluster } from "./rpc-cluster.ts";

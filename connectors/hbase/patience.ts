@@ -1,5 +1,5 @@
-// How long one piece of work goes on looking for regions that are elsewhere by now. A region that moves is open again in
-// a second or two; a server that died takes longer, and is for the scheduler to wait for.
+// How long one piece of work goes on looking for regions that are elsewhere by now. A region that moves is open again
+// in a second or two; a server that died takes longer, and is for the scheduler to wait for.
 import { setTimeout as delay } from "node:timers/promises";
 import { type Failed, failureOf, isElsewhere } from "./rpc-errors.ts";
 

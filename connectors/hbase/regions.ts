@@ -1,5 +1,5 @@
-// Which server holds which part of a table, as it was last seen: a cache of hbase:meta. What it says may be out of date;
-// whoever finds that out forgets the region here, and looks again. hbase:meta itself is looked up in ZooKeeper.
+// Which server holds which part of a table, as it was last seen: a cache of hbase:meta. What it says may be out of
+// date; whoever finds that out forgets the region here, and looks again. hbase:meta itself is looked up in ZooKeeper.
 import type { ServerAddress } from "./rpc-connection.ts";
 
 export interface Region {

@@ -25,30 +25,7 @@ export class RpcCluster implements HBaseCluster {
     return new RpcTable(this.#calls, name);
   }
 
-  async ensureTable(name: string, families: readonly string[], signal: AbortSignal): Promise<void> {
-    if (await this.#isThere(name, signal)) return;
-    try {
-      await this.#calls.callMaster(createTableCall(name, families), signal);
-    } catch (error) {
-      // Somebody else was quicker.
-      const isThere = error instanceof ServerException && error.className === "TableExistsException";
-      if (!isThere) throw signal.aborted ? error : this.#notCreated(error, name, families);
-    }
-    // It is there when its region is open somewhere.
-    const untilMs = performance.now() + CREATED_WITHIN_MS;
-    while (!(await this.#isThere(name, signal))) {
-      if (performance.now() > untilMs) {
-        throw new TransientError(`HBase at ${this.#calls.address.zookeeper} has not opened the table ${name} yet`);
-      }
-      await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#calls[Symbol.asyncDispose]();
-  }
-
-  async #isThere(table: string, signal: AbortSignal): Promise<boolean> {
+  async hasTable(table: string, signal: AbortSignal): Promise<boolean> {
     const patience = this.#calls.patience({ table, doing: `look for the table ${table}`, writes: false, signal });
     for (;;) {
       try {
@@ -59,6 +36,29 @@ export class RpcCluster implements HBaseCluster {
         await patience.wait(error);
       }
     }
+  }
+
+  async ensureTable(name: string, families: readonly string[], signal: AbortSignal): Promise<void> {
+    if (await this.hasTable(name, signal)) return;
+    try {
+      await this.#calls.callMaster(createTableCall(name, families), signal);
+    } catch (error) {
+      // Somebody else was quicker.
+      const isThere = error instanceof ServerException && error.className === "TableExistsException";
+      if (!isThere) throw signal.aborted ? error : this.#notCreated(error, name, families);
+    }
+    // It is there when its region is open somewhere.
+    const untilMs = performance.now() + CREATED_WITHIN_MS;
+    while (!(await this.hasTable(name, signal))) {
+      if (performance.now() > untilMs) {
+        throw new TransientError(`HBase at ${this.#calls.address.zookeeper} has not opened the table ${name} yet`);
+      }
+      await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#calls[Symbol.asyncDispose]();
   }
 
   /** A creation whose reply was lost leaves nothing open that matters: the next try finds out. */

@@ -101,6 +101,8 @@ export interface HBaseTable {
 export interface HBaseCluster extends AsyncDisposable {
   readonly protocol: HBaseProtocol;
   table(name: string): HBaseTable;
+  /** Whether there is a table of this name. @throws TransientError */
+  hasTable(name: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Makes the table unless it is there: one version of each cell. Idempotent.
    * @throws ConfigError it may not or cannot be made from here; the hint is what to type into `hbase shell`
