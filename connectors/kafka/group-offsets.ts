@@ -15,10 +15,12 @@ import {
   formatBroker,
   type KafkaConnectionOptions,
 } from "./connection-options.ts";
+import { parseConnectionUrl } from "./connection-url.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
 import { Patience } from "./patience.ts";
 import { formatMark } from "./position-mark.ts";
 
+const EXAMPLE = "kafka://127.0.0.1:9092?group=billing";
 const NO_MEMBER_EPOCH = -1;
 /** States in which nobody consumes (https://kafka.apache.org/documentation, "Listing consumer groups"). */
 const AT_REST = ["Empty", "Dead"];
@@ -29,10 +31,16 @@ export interface KafkaGroupOptions extends KafkaConnectionOptions {
   readonly groupId: string;
 }
 
-/** The committed offsets of a consumer group. */
-export function kafkaGroup({ groupId, ...connection }: KafkaGroupOptions): SavedPositionsPlace {
+/**
+ * The committed offsets of a consumer group.
+ * @param group `kafka://[user:password@]host:9092,host:9092?group=GROUP[&tls=true][&mechanism=SCRAM-SHA-256]`, or
+ * options, which take certificates and tokens as well
+ * @throws ConfigError an option, or the URL, cannot be right
+ */
+export function kafkaGroup(group: string | KafkaGroupOptions): SavedPositionsPlace {
+  const { groupId, ...connection } = typeof group === "string" ? parseGroupUrl(group) : group;
   if (typeof groupId !== "string" || groupId === "") {
-    throw new ConfigError("which consumer group?", { hint: "kafka://127.0.0.1:9092?group=billing" });
+    throw new ConfigError("which consumer group?", { hint: `write ${EXAMPLE}` });
   }
   checkConnectionOptions(connection, groupId);
   return {
@@ -50,6 +58,16 @@ export function kafkaGroup({ groupId, ...connection }: KafkaGroupOptions): Saved
       }
     },
   };
+}
+
+function parseGroupUrl(url: string): KafkaGroupOptions {
+  const { connection, path, parameters } = parseConnectionUrl(url, EXAMPLE);
+  const [groupId, ...more] = parameters.getAll("group");
+  parameters.delete("group");
+  if (path === "" && groupId !== undefined && more.length === 0 && parameters.size === 0) {
+    return { ...connection, groupId };
+  }
+  throw new ConfigError("the URL of a consumer group's offsets cannot be right", { hint: `write ${EXAMPLE}` });
 }
 
 async function read(client: KafkaClient, groupId: string, signal: AbortSignal): Promise<SavedPositions> {

@@ -11,6 +11,11 @@ type Opener = (url: string) => Promise<SavedPositionsPlace>;
 
 const PLACES: ReadonlyMap<string, { readonly open: Opener; readonly example: string }> = new Map([
   ["kafka", { open: kafkaGroupOf, example: "kafka://127.0.0.1:9092?group=billing" }],
+  ["zookeeper", { open: zookeeperConsumersOf, example: "zookeeper://127.0.0.1:2181/consumers/billing" }],
+  [
+    "hbase",
+    { open: hbaseOffsetsOf, example: "hbase://127.0.0.1:2181/stream_kafka_offsets?group=billing&topic=payments" },
+  ],
   ["spark", { open: sparkCheckpointOf, example: "spark:DIR" }],
 ]);
 
@@ -31,30 +36,36 @@ export async function savedPositionsPlace(url: string): Promise<SavedPositionsPl
 
 /** `kafka://host:9092,host:9092?group=G` */
 async function kafkaGroupOf(url: string): Promise<SavedPositionsPlace> {
-  const [, brokers = "", query = ""] = /^kafka:\/\/([^/?#@]+)\/?(?:\?([^#]*))?$/i.exec(url) ?? [];
-  const parameters = new URLSearchParams(query);
-  const others = [...parameters.keys()].filter((name) => name !== "group");
-  const groupId = parameters.get("group");
-  if (brokers === "" || others.length > 0 || groupId === null || groupId === "") {
-    const hint = "write kafka://HOST:9092?group=GROUP; a cluster with TLS or a login is reached by importCheckpoint()";
-    throw new ConfigError(`${JSON.stringify(redactUrl(url))} names no consumer group`, { hint });
-  }
   const { kafkaGroup } = await import("../../connectors/kafka/index.ts");
-  return kafkaGroup({ brokers: brokers.split(","), groupId });
+  return kafkaGroup(url);
 }
 
-/** `spark:DIR`, and `spark:file:///DIR` as Spark writes it */
+/** `zookeeper://host:2181,host:2181/consumers/G` */
+async function zookeeperConsumersOf(url: string): Promise<SavedPositionsPlace> {
+  const { zookeeperConsumers } = await import("../../connectors/zookeeper/index.ts");
+  return zookeeperConsumers(url);
+}
+
+/** `hbase://zk:2181/table?group=G&topic=T` */
+async function hbaseOffsetsOf(url: string): Promise<SavedPositionsPlace> {
+  const { hbaseOffsets } = await import("../../connectors/hbase/saved-offsets.ts");
+  return hbaseOffsets(url);
+}
+
+/** `spark:DIR`, `spark:file:///DIR` as Spark writes it, `spark:webhdfs://namenode:9870/dir` */
 async function sparkCheckpointOf(url: string): Promise<SavedPositionsPlace> {
   const location = url.slice("spark:".length);
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(location)?.[1]?.toLowerCase();
-  if (location === "" || (scheme !== undefined && scheme !== "file")) {
-    const where = scheme === undefined ? "" : `, and not from ${scheme}:`;
-    throw new ConfigError(`a Spark checkpoint is read from a folder of this machine${where}`, {
-      hint: "write spark:DIR; copy the checkpoint's folder to this machine first",
-    });
-  }
   const { sparkCheckpoint } = await import("../../connectors/spark/index.ts");
-  return sparkCheckpoint({ folder: resolve(scheme === undefined ? location : pathOfFileUrl(location)) });
+  if (scheme === "webhdfs" || scheme === "swebhdfs") {
+    const { hdfsFolder } = await import("../../connectors/hdfs/checkpoint-folder.ts");
+    return sparkCheckpoint({ folder: hdfsFolder(location) });
+  }
+  if (location !== "" && scheme === undefined) return sparkCheckpoint({ folder: resolve(location) });
+  if (scheme === "file") return sparkCheckpoint({ folder: resolve(pathOfFileUrl(location)) });
+  throw new ConfigError(`a Spark checkpoint is not read from ${JSON.stringify(redactUrl(location))}`, {
+    hint: "write spark:DIR, or spark:webhdfs://NAMENODE:9870/DIR; copy it to this machine from anywhere else",
+  });
 }
 
 /** `file:DIR`, `file:/DIR` and `file:///DIR` */

@@ -26,12 +26,13 @@ export function addImport(checkpoint: Command, context: CommandContext): void {
     .command("import")
     .summary("start a new job where another program stopped; a dry run unless --execute")
     .description(
-      "Makes a new job's checkpoint from positions that another program saved: the offsets of a Kafka consumer " +
-        "group, or the checkpoint of a Spark Structured Streaming query. Without --execute it only shows them. The other " +
-        "program must be stopped. With a job file, only what the job reads is taken, and held against its log.",
+      "Makes a new job's checkpoint from positions that another program saved: a Kafka consumer group's offsets, " +
+        "offsets in ZooKeeper or HBase, or a Spark Structured Streaming checkpoint. Without --execute it only shows " +
+        "them. The other program must be stopped. With a job file, only what the job reads is taken, and held " +
+        "against its log.",
     )
     .argument("<job>", "job file, or the job's name (file: URLs are then relative to the current folder)")
-    .requiredOption("--from <place>", "kafka://HOST:9092?group=GROUP or spark:DIR")
+    .requiredOption("--from <place>", "kafka://HOST:9092?group=GROUP, spark:DIR, … (docs/moving-in.md)")
     .option("--to <url>", "where the checkpoint is to be; the job's own unless given (file:.tidemark for a name)")
     .option("--execute", "write it")
     .action((job: string, flags: ImportFlags) => run(context, job, flags));
