@@ -3,8 +3,16 @@
 // entry that begins the term: every older writer's append finds another token from then on, however long it was frozen.
 // Needs the primary; a standby is refused.
 import { randomBytes } from "node:crypto";
-import { Connections, checkIdentifier, isMigrated, migrate, type Transaction } from "../connectors/postgres/client.ts";
 import {
+  Connections,
+  checkIdentifier,
+  isMigrated,
+  migrate,
+  quoted,
+  type Transaction,
+} from "../connectors/postgres/client.ts";
+import {
+  CheckpointMissingError,
   type CheckpointStore,
   ConfigError,
   type Heartbeat,
@@ -67,7 +75,8 @@ class PostgresStore implements CheckpointStore {
     const doing = `read the checkpoint of ${jobName}`;
     const { rows } = await this.#connections.run(this.#statements.bounds, [jobName], { doing, signal });
     const [found] = rows;
-    if (found === undefined || found.first === null) return undefined;
+    if (found === undefined) return undefined;
+    if (found.first === null) throw this.#lost(jobName);
     return { first: BigInt(found.first), head: BigInt(found.head) };
   }
 
@@ -99,6 +108,7 @@ class PostgresStore implements CheckpointStore {
     await transaction.query(makeLog, [jobName], { doing, signal });
     const locked = await transaction.query(lockLog, [jobName], { doing, signal });
     const head = BigInt(locked.rows[0]?.head ?? -1);
+    if (head < 0n && locked.rows[0]?.has_offsets === true) throw this.#lost(jobName);
     const { seq, entry } = begin(head);
     if (seq <= head) throw new RangeError(`a term cannot begin at entry ${seq}: the head is ${head}`);
     const values = [jobName, writer, `${seq}`, entry.token, asBuffer(entry.bytes)];
@@ -145,6 +155,17 @@ class PostgresStore implements CheckpointStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connections[Symbol.asyncDispose]();
+  }
+
+  /** There is something of the job, but not its entries. */
+  #lost(jobName: string): CheckpointMissingError {
+    const tables = ["offsets", "logs"].map(
+      (table) => `delete from ${quoted(this.#schema)}.${table} where job = '${jobName}'`,
+    );
+    const label = this.#connections.address.label;
+    return new CheckpointMissingError(`"${jobName}" ran with ${label}, but the entries of its checkpoint are gone`, {
+      hint: `put them back from a backup; or, to begin anew on purpose, type in psql: ${tables.join("; ")};`,
+    });
   }
 
   /** Reading makes no tables: where there are none, there are no jobs. */

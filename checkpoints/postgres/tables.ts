@@ -55,6 +55,7 @@ export interface Statements {
   readonly makeLog: string;
   /** job: ends the session of a sink that holds the log's row. */
   readonly endHolder: string;
+  /** job: gives the head, and whether the customary offsets have positions of this job. */
   readonly lockLog: string;
   /** job, writer, seq, token, bytes */
   readonly beginTerm: string;
@@ -92,7 +93,8 @@ export function statementsFor(schemaName: string): Statements {
       join pg_locks on locktype = 'transactionid' and transactionid = logs.xmax and granted and mode = 'ExclusiveLock'
       join pg_stat_activity as activity on activity.pid = pg_locks.pid
       where logs.job = $1 and usename = current_user and application_name ~ '^tidemark [0-9a-zA-Z]+ [0-9]+$'`,
-    lockLog: `select head from ${schema}.logs where job = $1 for update`,
+    lockLog: `select head, exists (select from ${schema}.offsets where offsets.job = logs.job) as has_offsets
+      from ${schema}.logs where job = $1 for update`,
     beginTerm: `with begun as (
         update ${schema}.logs set writer = $2, head = $3 where job = $1 returning job
       )

@@ -24,7 +24,7 @@ import { waitForPlan } from "./wait-for-plan.ts";
 
 export type UnplannedMode = Exclude<CommitMode, "batch">;
 
-/** Runs batches until there is nothing left to do, or `stopSignal` is aborted: that finishes the batch in hand first. */
+/** Runs batches until nothing is left to do, or `stopSignal` is aborted: that finishes the batch in hand first. */
 export async function runUnplanned(
   term: Term,
   memory: RunMemory,

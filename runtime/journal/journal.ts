@@ -15,6 +15,8 @@ import {
   checkMayArrive,
   checkMayImport,
   checkMayTakeOver,
+  checkNotOlder,
+  checkNotReplaced,
   type RunIdentity,
   replacedBy,
 } from "./may-take-over.ts";
@@ -22,6 +24,8 @@ import { foldEntry, type JobState } from "./recover.ts";
 
 /** Entries read at first from the log's end; more only when they do not tell where the job stands. */
 const TAIL_ENTRIES = 64n;
+/** Tries to take over a log that others take over at the same time. */
+const TAKE_OVER_TRIES = 20;
 /** Tries of one append whose outcome is unknown, before the term ends and a new one finds out. */
 const APPEND_TRIES = 3;
 
@@ -136,7 +140,7 @@ export class Journal implements AsyncDisposable {
    */
   static async takeOver(options: TakeOverOptions): Promise<Journal> {
     const { store, jobName, purpose, clock, signal, run, copied } = options;
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const seen = await readState(store, jobName, signal);
       if (purpose === "import") checkMayImport(seen, store.url);
       else if (copied === undefined) checkMayTakeOver(seen, run);
@@ -158,19 +162,19 @@ export class Journal implements AsyncDisposable {
       try {
         writer = await store.takeOver(jobName, begin, signal, lineageId);
       } catch (error) {
-        if (moved && !signal.aborted) continue;
+        if (moved && !signal.aborted && attempt < TAKE_OVER_TRIES) continue;
         if (seq !== undefined) run.newestEpoch = seq;
         throw error;
       }
       if (seq === undefined) throw new Error("the store gave a writer without asking for its beginning");
       run.newestEpoch = seq;
-      run.hasBegun = true;
       const state = await readState(store, jobName, signal);
       if (state === undefined || state.epoch !== seq) {
         await writer[Symbol.asyncDispose]();
         if (state !== undefined && state.epoch > seq) throw replacedBy(state, run);
         throw new CheckpointCorruptError(`the checkpoint of "${jobName}" does not show the epoch that was just begun`);
       }
+      run.known = state;
       return new Journal(options, writer, state, seq);
     }
   }
@@ -182,6 +186,7 @@ export class Journal implements AsyncDisposable {
   /**
    * Appends one entry durably.
    * @throws FencedError a newer epoch has begun
+   * @throws CheckpointMissingError the log is gone
    * @throws TransientError | OutcomeUnknownError end the term and begin a new one, which finds out
    */
   async append(body: EntryBody, signal: AbortSignal, extras: AppendExtras = {}): Promise<void> {
@@ -198,6 +203,7 @@ export class Journal implements AsyncDisposable {
         const isMine = appended.is === "exists" && appended.entry.token === entry.token;
         if (appended.is !== "appended" && !isMine) throw await this.#shutOut(signal);
         this.#state = next;
+        this.#run.known = next;
         return;
       } catch (error) {
         // A joined transaction is gone with its reply: the next term finds out whether both happened or neither.
@@ -247,13 +253,15 @@ export class Journal implements AsyncDisposable {
     await this.#writer[Symbol.asyncDispose]();
   }
 
-  /** Why the store refused this writer: only a newer epoch in the log makes it fenced. */
+  /**
+   * Why the store refused this writer: only a newer epoch in the log makes it fenced.
+   * @throws CheckpointMissingError the log is gone, or not the one it was
+   */
   async #shutOut(signal: AbortSignal): Promise<Error> {
     const now = await readState(this.#store, this.#state.jobName, signal);
-    if (now === undefined) {
-      return new CheckpointCorruptError(`the checkpoint of "${this.#state.jobName}" has vanished while the job ran`);
-    }
+    checkNotReplaced(now, this.#state);
     if (now.epoch > this.epoch) return replacedBy(now, this.#run);
+    checkNotOlder(now, this.#state);
     if (now.head > this.#state.head && now.epoch === this.epoch) {
       // My own append landed late, after a lost reply: a new term reads it.
       return new OutcomeUnknownError(`entry ${now.head} was appended though its reply was lost`);

@@ -2,7 +2,7 @@
 // where the job has moved away or has not arrived; a copy or an import only where no checkpoint in use would be
 // overwritten. Pure; the take-over itself fails when the log has changed since it was read.
 import { randomBytes } from "node:crypto";
-import { CheckpointCorruptError, ConfigError, FencedError, TransientError } from "../errors.ts";
+import { CheckpointCorruptError, CheckpointMissingError, ConfigError, FencedError, TransientError } from "../errors.ts";
 import type { BeginEntry } from "./entry.ts";
 import type { JobState } from "./recover.ts";
 
@@ -10,29 +10,35 @@ import type { JobState } from "./recover.ts";
 export interface RunIdentity {
   /** Random; 16 hex digits. */
   readonly id: string;
-  /** Whether the log is known to hold a term of this run. */
-  hasBegun: boolean;
+  /** The log as this run last knew it; undefined while it has begun no term. */
+  known: KnownLog | undefined;
   /** The newest epoch that this run has begun, or may have begun: the reply may have been lost. */
   newestEpoch: bigint | undefined;
 }
 
+/** What a log can only go on from. */
+export interface KnownLog {
+  readonly lineageId: string;
+  readonly head: bigint;
+}
+
 /** The identity of a run that has begun nothing yet. */
 export function newRunIdentity(): RunIdentity {
-  return { id: randomBytes(8).toString("hex"), hasBegun: false, newestEpoch: undefined };
+  return { id: randomBytes(8).toString("hex"), known: undefined, newestEpoch: undefined };
 }
 
 /**
  * @throws FencedError another run has taken over since this run's last term
- * @throws CheckpointCorruptError the log that this run wrote has vanished, or tells no position
+ * @throws CheckpointMissingError the log that this run wrote has vanished, or is another or an older one
+ * @throws CheckpointCorruptError the log tells no position
  * @throws ConfigError the checkpoint has moved elsewhere, or is a copy that was broken off
  */
 export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): void {
-  if (seen === undefined) {
-    if (!run.hasBegun) return;
-    throw new CheckpointCorruptError("the checkpoint has vanished while the job ran");
-  }
+  if (run.known !== undefined) checkNotReplaced(seen, run.known);
+  if (seen === undefined) return;
   const isNewer = run.newestEpoch !== undefined && seen.epoch >= run.newestEpoch;
   if (isNewer && seen.runId !== run.id) throw replacedBy(seen, run);
+  if (run.known !== undefined) checkNotOlder(seen, run.known);
   if (seen.movedTo !== undefined) {
     throw new ConfigError(`the checkpoint of "${seen.jobName}" has moved to ${seen.movedTo}`, {
       hint: `set the job's checkpoint to ${seen.movedTo}`,
@@ -47,6 +53,27 @@ export function checkMayTakeOver(seen: JobState | undefined, run: RunIdentity): 
       hint: "runtime doctor job.ts shows what is still whole",
     });
   }
+}
+
+/**
+ * A running job's log is there and the same one.
+ * @throws CheckpointMissingError it is gone, or another lineage's
+ */
+export function checkNotReplaced(seen: JobState | undefined, known: KnownLog): asserts seen is JobState {
+  if (seen === undefined) throw vanished("the checkpoint is gone, though the job runs");
+  if (seen.lineageId !== known.lineageId) throw vanished("the checkpoint is gone, and another was begun in its place");
+}
+
+/** @throws CheckpointMissingError entries are gone that a running job knows to be durable */
+export function checkNotOlder(seen: JobState, known: KnownLog): void {
+  if (seen.head >= known.head) return;
+  throw vanished(`the checkpoint ends at entry ${seen.head}, but the running job knows of ${known.head}`);
+}
+
+function vanished(message: string): CheckpointMissingError {
+  return new CheckpointMissingError(message, {
+    hint: "was the server set up anew, or an old copy put back? Bring the newest back before the job starts again",
+  });
 }
 
 /** A history that is copied: its lineage, and its newest entry's seq; the copy's entries are numbered above it. */

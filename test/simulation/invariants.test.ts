@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import {
   CheckpointCorruptError,
+  CheckpointMissingError,
   ConfigError,
   DataLossError,
   FencedError,
@@ -171,6 +172,35 @@ describe("Invariant 8: A lost or unreadable position is an error with a hint, ne
     expect(error).toBeInstanceOf(CheckpointCorruptError);
     expect(error).toHaveProperty("hint", expect.stringContaining("doctor"));
     expect(scene.rows).toHaveLength(6);
+  });
+
+  test("a log that is gone, while the customary place still has the job's positions", async () => {
+    const scene = new Scene();
+    await scene.run("first");
+    scene.log.wipe({ keepsCustomary: true });
+    expect(errorOf(await scene.run("second"))).toBeInstanceOf(CheckpointMissingError);
+    expect(scene.rows).toHaveLength(6);
+  });
+
+  test.each(["while it waits", "in mid-batch"])("a log that is gone from under a running job, %s", async (when) => {
+    const scene = new Scene();
+    const run = scene.start("first", () => "none", { trigger: "continuous" });
+    await scene.world.time.runUntil(() => scene.rows.length === 6, 60_000);
+    await scene.world.time.runUntil(() => false, 1_000);
+    scene.log.wipe();
+    if (when === "in mid-batch") scene.grow(0, 1);
+    expect(errorOf(await scene.settled(run))).toBeInstanceOf(CheckpointMissingError);
+    expect(scene.log.entries.size).toBe(0);
+  });
+
+  test("a log that was begun anew from under a job whose server was away", async () => {
+    const scene = new Scene();
+    const run = await scene.run("first", faultAt("store.append", "freeze-before", 1));
+    scene.log.wipe();
+    await scene.run("second");
+    const entries = [...scene.log.entries.keys()];
+    expect(errorOf(await scene.thawed(run))).toBeInstanceOf(CheckpointMissingError);
+    expect([...scene.log.entries.keys()]).toEqual(entries);
   });
 
   test("a log that is shorter than what was read", async () => {

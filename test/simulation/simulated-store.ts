@@ -11,6 +11,7 @@ import type {
   LogWriter,
   NumberedEntry,
 } from "../../runtime/contract/store.ts";
+import { CheckpointMissingError } from "../../runtime/errors.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import { SimulatedTransaction } from "./simulated-sink.ts";
 
@@ -46,8 +47,12 @@ export class SimulatedLog {
     return first === undefined ? undefined : { first, head: this.head };
   }
 
-  /** Shuts out whoever wrote before. Gives the head. */
+  /**
+   * Shuts out whoever wrote before. Gives the head.
+   * @throws CheckpointMissingError there are positions, but no log
+   */
   shutOut(newWriter: WriterIdentity): bigint {
+    if (this.head < 0n && this.customary.length > 0) throw new CheckpointMissingError("positions without a log");
     this.#fence = newWriter;
     return this.head;
   }
@@ -91,13 +96,13 @@ export class SimulatedLog {
     return old.length > count;
   }
 
-  /** As if somebody had deleted the job's checkpoint. */
-  wipe(): void {
+  /** As if somebody had deleted the job's checkpoint, or only the log and not the customary place. */
+  wipe({ keepsCustomary = false } = {}): void {
     this.entries.clear();
     this.head = -1n;
     this.#fence = undefined;
     this.heartbeat = undefined;
-    this.customary = [];
+    if (!keepsCustomary) this.customary = [];
   }
 }
 

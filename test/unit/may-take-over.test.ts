@@ -1,6 +1,12 @@
 // Who may take a log over, and where a copy may begin: decided from what the log says.
 import { describe, expect, test } from "vitest";
-import { CheckpointCorruptError, ConfigError, FencedError, TransientError } from "../../runtime/errors.ts";
+import {
+  CheckpointCorruptError,
+  CheckpointMissingError,
+  ConfigError,
+  FencedError,
+  TransientError,
+} from "../../runtime/errors.ts";
 import {
   checkMayArrive,
   checkMayImport,
@@ -26,6 +32,7 @@ const state = (change: Partial<JobState> = {}): JobState => ({
   isPartialCopy: false,
   ...change,
 });
+const known = { lineageId: "mine", head: 8n };
 const run = (change: Partial<RunIdentity> = {}): RunIdentity => ({ ...newRunIdentity(), id: "me", ...change });
 
 describe("a run may take over", () => {
@@ -35,17 +42,24 @@ describe("a run may take over", () => {
   });
 
   test("after its own last term, and after a term of which it never learned that it had begun", () => {
-    expect(() => checkMayTakeOver(state({ runId: "me" }), run({ hasBegun: true, newestEpoch: 5n }))).not.toThrow();
-    expect(() => checkMayTakeOver(state({ runId: "me" }), run({ hasBegun: true, newestEpoch: 2n }))).not.toThrow();
+    expect(() => checkMayTakeOver(state({ runId: "me" }), run({ known, newestEpoch: 5n }))).not.toThrow();
+    expect(() => checkMayTakeOver(state({ runId: "me" }), run({ known, newestEpoch: 2n }))).not.toThrow();
     expect(() => checkMayTakeOver(undefined, run({ newestEpoch: 0n }))).not.toThrow();
   });
 });
 
 describe("a run may not take over", () => {
   const cases: [string, JobState | undefined, RunIdentity, new (message: string) => Error][] = [
-    ["when another run has begun since", state(), run({ hasBegun: true, newestEpoch: 2n }), FencedError],
+    ["when another run has begun since", state(), run({ known, newestEpoch: 2n }), FencedError],
     ["when another run has begun where it tried to", state(), run({ newestEpoch: 5n }), FencedError],
-    ["when the log that it wrote is gone", undefined, run({ hasBegun: true, newestEpoch: 2n }), CheckpointCorruptError],
+    ["when the log that it wrote is gone", undefined, run({ known, newestEpoch: 2n }), CheckpointMissingError],
+    ["when another was begun in its place", state({ lineageId: "other" }), run({ known }), CheckpointMissingError],
+    [
+      "when an old copy was put back",
+      state({ head: 7n, epoch: 1n }),
+      run({ known, newestEpoch: 2n }),
+      CheckpointMissingError,
+    ],
     ["when the log tells no position", state({ positions: undefined }), run(), CheckpointCorruptError],
     ["where the job has moved away", state({ movedTo: "file:b" }), run(), ConfigError],
     ["where a copy was broken off", state({ isPartialCopy: true }), run(), ConfigError],
