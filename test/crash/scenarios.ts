@@ -13,6 +13,8 @@ const CAUGHT_UP_WITHIN_MS = 8_000;
 export interface ScenarioOptions {
   /** The source tree whose command runs; default: this one. */
   readonly root?: string;
+  /** More arguments after `start job.ts`, such as another checkpoint. */
+  readonly args?: readonly string[];
 }
 
 /**
@@ -48,7 +50,7 @@ export async function overtaken(at: Hold, folder: JobFolder, options: ScenarioOp
   await zombie.says(new RegExp(`^@${at} 0`, "m"));
   zombie.send("SIGSTOP");
   folder.release(at);
-  await using second = new JobProcess(folder.jobFile, { ...options, args: ["--take-over"] });
+  await using second = new JobProcess(folder.jobFile, withArgs(options, "--take-over"));
   for (let more = 0; more < 3; more++) {
     if (!(await hasCaughtUp(folder))) return [`the second run does not get on: ${second.stderr}`];
     folder.append(LINES);
@@ -116,10 +118,14 @@ export async function checkpointGone(folder: JobFolder, options: ScenarioOptions
 
 /** One start that ends by itself, with what is there now. */
 async function runToTheEnd(folder: JobFolder, options: ScenarioOptions) {
-  await using job = new JobProcess(folder.jobFile, { ...options, args: ["--trigger", "available-now"] });
+  await using job = new JobProcess(folder.jobFile, withArgs(options, "--trigger", "available-now"));
   const { code, signal } = await job.ended();
   const found = code === 0 ? [] : [`it failed (${code ?? signal}): ${job.stderr}`];
   return { code, stderr: job.stderr, found };
+}
+
+function withArgs(options: ScenarioOptions, ...more: string[]): ScenarioOptions {
+  return { ...options, args: [...(options.args ?? []), ...more] };
 }
 
 /** Waits until the job has come to a point. @returns what is wrong if it does not */

@@ -81,7 +81,18 @@ function namesOf(client: Client, path: string): Promise<string[]> {
   });
 }
 
+/** Again, when somebody makes or removes nodes there meanwhile. */
 async function removeAll(client: Client, path: string): Promise<void> {
-  for (const name of await namesOf(client, path)) await removeAll(client, `${path}/${name}`);
-  await promisify(client.remove.bind(client) as (path: string, callback: (error: unknown) => void) => void)(path);
+  const remove = promisify(client.remove.bind(client) as (path: string, callback: (error: unknown) => void) => void);
+  for (;;) {
+    try {
+      for (const name of await namesOf(client, path)) await removeAll(client, `${path}/${name}`);
+      await remove(path);
+      return;
+    } catch (error) {
+      const { name } = error as { name?: string };
+      if (name === "NO_NODE") return;
+      if (name !== "NOT_EMPTY") throw error;
+    }
+  }
 }
