@@ -8,7 +8,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { numberBelow, seedOf } from "../contracts/random.ts";
 import { newName, type TestDatabase, testDatabase } from "../postgres/database.ts";
-import { kafkaServer, postgresServer, serverStartTimeoutMs, zookeeperServer } from "../servers/for-tests.ts";
+import {
+  hdfsServer,
+  kafkaServer,
+  postgresServer,
+  serverStartTimeoutMs,
+  zookeeperServer,
+} from "../servers/for-tests.ts";
 import { type Cell, cells, loadInput, type Outcome, play, pointsOf } from "./cell.ts";
 import { sinks } from "./sinks.ts";
 import { stores } from "./stores.ts";
@@ -28,9 +34,14 @@ let input: string;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "tidemark-guarantees-"));
-  const [kafka, postgres, zookeeper] = await Promise.all([kafkaServer(), postgresServer(), zookeeperServer()]);
+  const [kafka, postgres, zookeeper, hdfs] = await Promise.all([
+    kafkaServer(),
+    postgresServer(),
+    zookeeperServer(),
+    hdfsServer(),
+  ]);
   database = await testDatabase(postgres);
-  servers = { kafka, postgres: { ...postgres, url: database.url }, zookeeper };
+  servers = { kafka, postgres: { ...postgres, url: database.url }, zookeeper, hdfs };
   input = await loadInput(kafka.bootstrap);
 }, serverStartTimeoutMs);
 afterAll(async () => {

@@ -52,7 +52,7 @@ const postgres: SinkCase = {
 
 const kafka: SinkCase = {
   name: "kafka",
-  joins: [],
+  joins: ["kafka"],
   prepare: async ({ servers, name }) => {
     await using topics = new BrokerTopics(servers.kafka.bootstrap);
     await topics.create(PARTITIONS, {}, name);

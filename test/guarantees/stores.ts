@@ -12,4 +12,6 @@ export const stores: readonly StoreCase[] = [
   { name: "file", url: ({ dir }) => `file:${dir}/checkpoint` },
   { name: "postgres", url: ({ servers }) => servers.postgres.url },
   { name: "zookeeper", url: ({ servers }) => `zookeeper://${servers.zookeeper.servers}/guarantees` },
+  { name: "hdfs", url: ({ servers, name }) => servers.hdfs.url.replace("?", `/${name}-checkpoint?`) },
+  { name: "kafka", url: ({ servers }) => `kafka://${servers.kafka.bootstrap}` },
 ];
