@@ -38,8 +38,8 @@ export interface HBaseStoreOptions extends AddressOptions {
   /** The store's own table, made when it is not there. Default "tidemark". */
   readonly table?: string;
   /**
-   * Offsets are shown under this group, in rows `topic:group:epochMs` of `offsetsTable`. Default: the job's name; false:
-   * nowhere.
+   * Offsets are shown under this group, in rows `topic:group:epochMs` of `offsetsTable`. Default: the job's name;
+   * false: nowhere.
    */
   readonly group?: string | false;
   /** The table for that, made when it is not there. Default "stream_kafka_offsets". */

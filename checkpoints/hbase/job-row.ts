@@ -39,18 +39,19 @@ export function encodeHead({ writer, seq }: Head): Uint8Array {
   return Buffer.from(`${writer} ${seq}`);
 }
 
-/** @throws CheckpointCorruptError */
+/** Reads the head's cell. @throws CheckpointCorruptError */
 export function decodeHead(value: Uint8Array, jobName: string): Head {
   const [, writer, seq] = /^([0-9a-f]{32}) (\d{1,20})$/.exec(textOf(value)) ?? [];
   if (writer === undefined || seq === undefined) throw damaged(jobName, "head");
   return { writer, seq: BigInt(seq) };
 }
 
+/** The bytes of the bounds' cell. */
 export function encodeBounds({ first, tidied }: Bounds): Uint8Array {
   return Buffer.from(`${first} ${tidied}`);
 }
 
-/** @throws CheckpointCorruptError */
+/** Reads the bounds' cell. @throws CheckpointCorruptError */
 export function decodeBounds(value: Uint8Array, jobName: string): Bounds {
   const [, first, tidied] = /^(\d{1,20}) (\d{1,20})$/.exec(textOf(value)) ?? [];
   if (first === undefined || tidied === undefined) throw damaged(jobName, "bounds");
@@ -74,19 +75,20 @@ export function encodeEntryCell({ token, bytes }: Entry): Uint8Array {
   return Buffer.concat([Buffer.of(name.length), name, bytes]);
 }
 
-/** @throws CheckpointCorruptError */
+/** Reads an entry's cell; the bytes are a copy. @throws CheckpointCorruptError */
 export function decodeEntryCell(value: Uint8Array, jobName: string): Entry {
   const [length] = value;
   if (length === undefined || value.length < 1 + length) throw damaged(jobName, "entry");
   return { token: textOf(value.subarray(1, 1 + length)), bytes: Uint8Array.from(value.subarray(1 + length)) };
 }
 
+/** The bytes of the cell of what is shown: JSON, without the positions' marks. */
 export function encodeShown({ atMs, positions }: Shown): Uint8Array {
   const listed = positions.map(({ topic, partition, offset }) => [topic, partition, `${offset}`]);
   return Buffer.from(JSON.stringify({ atMs, positions: listed }));
 }
 
-/** @throws CheckpointCorruptError */
+/** Reads what is shown. @throws CheckpointCorruptError */
 export function decodeShown(value: Uint8Array, jobName: string): Shown {
   try {
     const { atMs, positions } = JSON.parse(textOf(value)) as { atMs: unknown; positions: unknown[][] };

@@ -2,7 +2,7 @@
 // number before, then the entry and the new head are put, both or neither. Any take-over has put another token there,
 // and no older writer's compare can ever be true again. A compare that is false after a lost reply may be so because
 // of the first try: then the entry that is there tells, by its token.
-import type { HBaseCell, HBaseTable } from "../../connectors/hbase/client.ts";
+import type { HBaseCell, HBaseTable, Stamps } from "../../connectors/hbase/client.ts";
 import {
   type Appended,
   CheckpointMissingError,
@@ -29,7 +29,6 @@ import {
   type Shown,
 } from "./job-row.ts";
 import type { ShownOffsets } from "./shown-offsets.ts";
-import type { Stamps } from "./stamps.ts";
 
 const REMOVED_AT_ONCE = 256;
 

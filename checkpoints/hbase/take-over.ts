@@ -3,7 +3,7 @@
 // head is given a new token all the same: else a writer that appends faster than its log can be read could never be
 // overtaken.
 import { randomBytes } from "node:crypto";
-import type { HBaseTable } from "../../connectors/hbase/client.ts";
+import { type HBaseTable, Stamps } from "../../connectors/hbase/client.ts";
 import type { LogWriter, NumberedEntry } from "../../runtime/index.ts";
 import {
   byQualifier,
@@ -17,7 +17,6 @@ import {
 } from "./job-row.ts";
 import { cellOf, HBaseLogWriter } from "./log-writer.ts";
 import type { ShownOffsets } from "./shown-offsets.ts";
-import { Stamps } from "./stamps.ts";
 
 const SMALL_CELLS = ["head", "writer", "bounds", "shown", "heartbeat"];
 

@@ -1,4 +1,5 @@
-// What the checkpoint store shares with the sink: addresses, the connection to a cluster, and its tables. A closed list.
+// What the checkpoint store shares with the sink: addresses, the connection to a cluster, its tables, and timestamps. A
+// closed list.
 export {
   type AddressOptions,
   checkedAddress,
@@ -8,4 +9,5 @@ export {
   parseHBaseUrl,
 } from "./address.ts";
 export { connectHBase } from "./connect.ts";
+export { Stamps } from "./stamps.ts";
 export type { HBaseCell, HBaseCluster, HBaseTable } from "./table.ts";
