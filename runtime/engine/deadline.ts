@@ -19,8 +19,21 @@ export interface DeadlineOptions {
  * The deadline is `timeoutMs` after the start, or after the last call of `progressed`.
  * @throws TransientError | PipelineError past the deadline (code "PHASE_TIMEOUT")
  */
-export async function withDeadline<T>(
-  { phase, timeoutMs, clock, signal }: DeadlineOptions,
+export function withDeadline<T>(
+  { phase, ...options }: DeadlineOptions,
+  work: (signal: AbortSignal, progressed: () => void) => Promise<T>,
+): Promise<T> {
+  return bounded({ ...options, expired: () => timedOut(phase, options.timeoutMs) }, work);
+}
+
+export interface BoundedOptions extends Omit<DeadlineOptions, "phase"> {
+  /** The error past the deadline. */
+  readonly expired: () => Error;
+}
+
+/** As `withDeadline`, for anything that is not a phase. */
+export async function bounded<T>(
+  { timeoutMs, clock, signal, expired }: BoundedOptions,
   work: (signal: AbortSignal, progressed: () => void) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
@@ -31,7 +44,7 @@ export async function withDeadline<T>(
   const expire = () => {
     const leftMs = progressedMs + timeoutMs - clock.elapsed();
     if (leftMs > 0) timer = clock.timer(leftMs, expire);
-    else controller.abort(timedOut(phase, timeoutMs));
+    else controller.abort(expired());
   };
   let timer = clock.timer(timeoutMs, expire);
   const progressed = () => {

@@ -34,7 +34,7 @@ export interface RunMemory {
   verifiedMs: number;
   /** The number after the newest batch that is known to be done: grows when something gets on. */
   furthest: number;
-  /** Whether a batch runs, and whether the run has been waiting for data since it last failed. */
+  /** Whether a batch runs; and whether, since the last failure, the run has waited and the log has answered. */
   isInBatch: boolean;
   hasIdled: boolean;
 }

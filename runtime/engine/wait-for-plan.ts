@@ -41,7 +41,6 @@ export async function waitForPlan(
     if (decision.do !== "wait") return decision;
     if (!isIdle) onEvent({ type: "idle", lag: decision.lag });
     isIdle = true;
-    memory.hasIdled = true;
     try {
       await clock.sleep(Math.min(decision.ms, againMs, VERIFY_EVERY_MS), stopSignal);
     } catch {
@@ -54,4 +53,5 @@ async function verifyWhenDue({ journal, input }: Term, memory: RunMemory): Promi
   if (input.clock.elapsed() - memory.verifiedMs < VERIFY_EVERY_MS) return;
   await journal.verifyHead(input.abortSignal);
   memory.verifiedMs = input.clock.elapsed();
+  memory.hasIdled = true;
 }

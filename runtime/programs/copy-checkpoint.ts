@@ -42,8 +42,8 @@ export async function copyCheckpoint(options: CopyOptions): Promise<CopyResult> 
   const { baseDir = ".", clock = systemClock } = options;
   const signal = options.signal ?? new AbortController().signal;
   const jobName = checkedName(options.jobName);
-  return withStore(options.from, baseDir, (from) =>
-    withStore(options.to, baseDir, (to) => move({ jobName, from, to, clock, signal })),
+  return withStore(options.from, { baseDir, clock }, (from) =>
+    withStore(options.to, { baseDir, clock }, (to) => move({ jobName, from, to, clock, signal })),
   );
 }
 

@@ -74,7 +74,7 @@ export async function importCheckpoint(job: Job | string, options: ImportOptions
   }
   const jobName = checkedName(typeof job === "string" ? job : job.definition.name);
   const own = typeof job === "string" ? "file:.tidemark" : job.definition.checkpoint;
-  return withStore(options.to ?? own, baseDir, async (store) => {
+  return withStore(options.to ?? own, { baseDir, clock }, async (store) => {
     checkMayImport(await readState(store, jobName, signal), store.url);
     const found = await findStart(job, options, signal);
     if (execute) await write({ jobName, from, store, clock, signal }, found.start);

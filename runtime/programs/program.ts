@@ -5,6 +5,7 @@ import type { Job, NormalizedJob } from "../contract/job.ts";
 import type { OpenContext } from "../contract/source.ts";
 import type { CheckpointStore } from "../contract/store.ts";
 import { isJob } from "../define-job.ts";
+import { type StoreDeadlines, withDeadlines } from "../engine/store-deadlines.ts";
 import { ConfigError, originalError } from "../errors.ts";
 import { openStore } from "../open-store.ts";
 
@@ -35,18 +36,18 @@ export interface ProgramContext {
 }
 
 /**
- * Opens a store by its URL and closes it when the work is done; a store object stays the caller's to close. When the
+ * Opens a store by its URL, with a deadline for every call, and closes it when the work is done; a store object stays the caller's to close. When the
  * work fails and closing fails as well, the work's error is the one that is told.
  */
 export async function withStore<T>(
   checkpoint: string | CheckpointStore,
-  baseDir: string,
+  { baseDir, ...deadlines }: { readonly baseDir: string } & StoreDeadlines,
   work: (store: CheckpointStore) => Promise<T>,
 ): Promise<T> {
   try {
     const store = await openStore(checkpoint, { baseDir });
     await using _own = typeof checkpoint === "string" ? store : undefined;
-    return await work(store);
+    return await work(withDeadlines(store, deadlines));
   } catch (error) {
     throw originalError(error);
   }
@@ -62,13 +63,14 @@ export async function withProgram<T>(
   const { definition } = job;
   const checkpoint = options.checkpoint ?? definition.checkpoint;
   const baseDir = resolve(options.baseDir ?? ".");
-  return withStore(checkpoint, baseDir, (store) =>
+  const clock = options.clock ?? systemClock;
+  return withStore(checkpoint, { baseDir, clock, timeoutMs: definition.storeTimeoutMs }, (store) =>
     work({
       job: definition,
       store,
       baseDir,
       signal: options.signal ?? new AbortController().signal,
-      clock: options.clock ?? systemClock,
+      clock,
       openContext: { jobName: definition.name, baseDir, warn: options.onWarning ?? (() => {}) },
     }),
   );

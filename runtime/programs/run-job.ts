@@ -1,5 +1,5 @@
-// `runJob`: runs a job in terms until it is done, stopped, fenced or failed. The one retry layer: whatever can be
-// tried again ends the term, and after a pause a new one recovers from the log.
+// `runJob`: runs a job in terms until it is done, stopped, fenced or failed. Whatever can be tried again ends the term,
+// and after a pause (retries.ts) a new one recovers from the log.
 import type { Clock } from "../clock.ts";
 import type { Job, Trigger } from "../contract/job.ts";
 import { checkTrigger } from "../define-job.ts";
@@ -11,11 +11,7 @@ import { isRetryable, originalError } from "../errors.ts";
 import type { EndReason, JobEvent, JobListener } from "../events.ts";
 import { newRunIdentity } from "../journal/may-take-over.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
-
-/** Failures that go on for longer than this, with no batch completed in between, end the job. */
-const RETRY_FOR_MS = 120_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 10_000;
+import { Retries } from "./retries.ts";
 
 export interface RunOptions extends ProgramOptions {
   /** Instead of the job's own trigger. */
@@ -48,8 +44,8 @@ export interface RunResult {
  * Runs a job. Resolves when a bounded trigger is done, the ending offsets are reached, or `signal` has stopped it in
  * good order.
  * @throws FencedError another run took over; ConfigError; DataLossError; PoisonRecordError; PipelineError;
- * CheckpointCorruptError;
- *   TransientError after two minutes of trying again; the abort signal's reason
+ * CheckpointCorruptError; CheckpointMissingError; TransientError when nothing has got on for the job's
+ * `storeTimeoutMs`; the abort signal's reason
  */
 export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {
   return withProgram(job, options, async ({ job: definition, store, baseDir, clock, signal }) => {
@@ -85,7 +81,7 @@ async function runTerms(input: Omit<TermInput, "run">, totals: Totals, stopSigna
   const { clock, abortSignal, onEvent } = input;
   const memory = newRunMemory(clock.elapsed());
   const run = newRunIdentity();
-  let failing: { sinceMs: number; attempt: number; afterBatches: number } | undefined;
+  const retries = new Retries(clock, input.job.storeTimeoutMs);
   totals.begin();
   for (;;) {
     if (stopSignal.aborted) return "stopped";
@@ -93,28 +89,18 @@ async function runTerms(input: Omit<TermInput, "run">, totals: Totals, stopSigna
       await using term = await openTerm({ ...input, run });
       const { epoch, state } = term.journal;
       const { lineageId, nextBatchId, inHand } = state;
+      memory.furthest = Math.max(memory.furthest, nextBatchId);
       onEvent({ type: "started", lineageId, epoch, isNew: nextBatchId === 0 && inHand === undefined });
       return await runTerm(term, memory, stopSignal);
     } catch (failure) {
       abortSignal.throwIfAborted();
       const error = originalError(failure);
       if (!isRetryable(error)) throw error;
-      if (failing === undefined || failing.afterBatches !== totals.batches) {
-        failing = { sinceMs: clock.elapsed(), attempt: 0, afterBatches: totals.batches };
-      }
-      if (clock.elapsed() - failing.sinceMs > RETRY_FOR_MS) throw error;
-      failing.attempt++;
-      const delayMs = pauseMs(failing.attempt, clock.random());
-      onEvent({ type: "retrying", error, attempt: failing.attempt, delayMs });
+      const { attempt, delayMs } = retries.after(error, memory);
+      onEvent({ type: "retrying", error, attempt, delayMs });
       await untilStopped(stopSignal, clock.sleep(delayMs, stopSignal));
     }
   }
-}
-
-/** Exponential, with its upper half left to chance. */
-function pauseMs(attempt: number, chance: number): number {
-  const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
-  return Math.round(most / 2 + chance * (most / 2));
 }
 
 async function untilStopped(signal: AbortSignal, wait: Promise<void>): Promise<"stopped" | "done"> {
