@@ -15,6 +15,7 @@ import {
   ownMark,
   type ProducerTurn,
   parseMark,
+  patiently,
   plainStamp,
   produceApi,
   refusedBatch,
@@ -37,6 +38,7 @@ import {
 import type { LogView } from "./log-view.ts";
 import { entryBatch, heartbeatRecords, tombstoneBatch } from "./records.ts";
 
+const GROUP_WITHIN_MS = 15_000;
 const PRUNED_AT_ONCE = 1_000;
 /** The second is said of a transaction that a newer producer has ended just now. */
 const FENCED_CODES = [SINK_FENCED, "KAFKA_INVALID_TXN_STATE"];
@@ -244,10 +246,15 @@ export class KafkaLogWriter implements LogWriter {
     const { client, jobName, group } = this.#term;
     if (group === undefined || this.#isGroupChecked) return;
     if (!group.adopt) {
-      const coordinator = await client.coordinator(jobName, signal);
       const hint =
         "give the job another name, or kafkaStore({ adoptGroup: true }) to write over them, or { showsGroup: false }";
-      await checkGroupIsOwn({ client, coordinator, groupId: jobName, lineageId: group.lineageId, hint }, signal);
+      const own = { client, groupId: jobName, lineageId: group.lineageId, hint };
+      // A cluster's first group waits for its topic to be made.
+      const check = async () => {
+        const coordinator = await client.coordinator(jobName, signal);
+        await checkGroupIsOwn({ ...own, coordinator }, signal);
+      };
+      await patiently(GROUP_WITHIN_MS, check, signal);
     }
     this.#isGroupChecked = true;
   }

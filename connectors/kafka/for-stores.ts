@@ -19,6 +19,7 @@ export {
 } from "./connection-options.ts";
 export { checkGroupIsOwn, ownMark } from "./group-ownership.ts";
 export { JointRecords } from "./joint-records.ts";
+export { patiently } from "./patience.ts";
 export { parseMark } from "./position-mark.ts";
 export { answersOf, produceApi } from "./produce-request.ts";
 export { refusedBatch, SINK_FENCED } from "./producer-errors.ts";

@@ -6,7 +6,7 @@ import { comparePartitions, type Position, type TidemarkError } from "../../runt
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
-import { Patience } from "./patience.ts";
+import { Patience, patiently } from "./patience.ts";
 import { isRepeatable, refusedTransaction, WriteError } from "./producer-errors.ts";
 import { type ProducerIdentity, transactionCoordinator } from "./transaction-requests.ts";
 
@@ -57,7 +57,7 @@ export async function sendGroupOffsets(
   const { client } = transaction;
   const patience = new Patience(PATIENCE_MS);
   for (;;) {
-    const coordinator = await client.coordinator(offsets.groupId, signal);
+    const coordinator = await patiently(PATIENCE_MS, () => client.coordinator(offsets.groupId, signal), signal);
     const failure = await commitOnce(transaction, coordinator, offsets, signal);
     if (failure === undefined) return;
     await patience.wait(failure, signal);
