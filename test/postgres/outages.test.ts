@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 /** A job with eight batches whose records take a while, and what it tells. */
-async function newJob(checkpoint: string) {
+async function newJob(checkpoint: string, { storeTimeoutMs = 300_000 } = {}) {
   const name = newName("outage");
   await database.query(`create table ${name} (id bigint primary key)`);
   const job = defineJob({
@@ -50,6 +50,7 @@ async function newJob(checkpoint: string) {
       ),
     sink: postgresSink({ url: database.url, table: name }),
     checkpoint,
+    storeTimeoutMs,
     trigger: "available-now",
     maxOffsetsPerBatch: RECORDS / 8,
   });
@@ -117,6 +118,18 @@ it("goes on with what was under way when the server was frozen for a while", asy
   server.resume();
   expect(await running).toMatchObject({ reason: "nothing-left" });
   await isComplete();
+}, 60_000);
+
+it("ends when the server is away for longer than storeTimeoutMs, and says which server and what to do", async () => {
+  const { running, retries, completed } = await newJob(database.url, { storeTimeoutMs: 1_000 });
+  await waitUntil(() => completed() >= 2, { what: "batches are completed", withinMs: 20_000, signal });
+  await server.stop();
+  const error = await running.catch((thrown: unknown) => thrown);
+  await server.start();
+  expect(error).toBeInstanceOf(TransientError);
+  const hint = expect.stringContaining("start the job again when the server is back");
+  expect(error).toMatchObject({ message: expect.stringContaining("Postgres at 127.0.0.1:"), hint });
+  expect(retries().length).toBeGreaterThan(1);
 }, 60_000);
 
 describe("an append whose reply is lost", () => {
