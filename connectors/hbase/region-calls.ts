@@ -23,16 +23,21 @@ export interface Work {
   readonly signal: AbortSignal;
 }
 
+/** Where a server is reached, if not where it says it is. */
+export type Route = (server: ServerAddress) => ServerAddress;
+
 /** The connections to one cluster. Constructing it does no I/O. */
 export class RegionCalls implements AsyncDisposable {
   readonly address: HBaseAddress;
+  readonly #route: Route;
   readonly #connections = new Map<string, Promise<RpcConnection>>();
   readonly #regions = new Map<string, KnownRegions>();
   #meta: ServerAddress | undefined;
   #isClosed = false;
 
-  constructor(address: HBaseAddress) {
+  constructor(address: HBaseAddress, route: Route = (server) => server) {
     this.address = address;
+    this.#route = route;
   }
 
   /**
@@ -139,7 +144,7 @@ export class RegionCalls implements AsyncDisposable {
     const current = this.#connections.get(key);
     if (current !== undefined && current !== known) return await current;
     const limits = { withinMs: CONNECT_WITHIN_MS, signal: new AbortController().signal };
-    const opening = RpcConnection.open(server, { service, user: this.address.user }, limits);
+    const opening = RpcConnection.open(this.#route(server), { service, user: this.address.user }, limits);
     this.#connections.set(key, opening);
     return await opening;
   }

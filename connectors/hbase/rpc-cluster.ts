@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ConfigError, TransientError } from "../../runtime/index.ts";
 import type { HBaseAddress } from "./address.ts";
 import { metaScan } from "./meta-table.ts";
-import { RegionCalls } from "./region-calls.ts";
+import { RegionCalls, type Route } from "./region-calls.ts";
 import { failureOf, ServerException } from "./rpc-errors.ts";
 import { RpcTable } from "./rpc-table.ts";
 import type { HBaseCluster, HBaseTable } from "./table.ts";
@@ -17,8 +17,8 @@ export class RpcCluster implements HBaseCluster {
   readonly protocol = "2.x";
   readonly #calls: RegionCalls;
 
-  constructor(address: HBaseAddress) {
-    this.#calls = new RegionCalls(address);
+  constructor(address: HBaseAddress, route?: Route) {
+    this.#calls = new RegionCalls(address, route);
   }
 
   table(name: string): HBaseTable {

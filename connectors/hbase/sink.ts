@@ -20,7 +20,7 @@ import type { HBaseCluster, HBaseTable } from "./table.ts";
 export type HBaseRowKey = string | number | bigint | Uint8Array;
 
 export interface HBaseSinkOptions<C extends string, Row> {
-  /** `hbase://zk1:2181,zk2:2181/table`, with `?parent=` where HBase's znode is not /hbase. Or `zookeeper` and `table`. */
+  /** `hbase://zk1:2181,zk2:2181/table`, with `?parent=` where HBase's znode is another. Or `zookeeper` and `table`. */
   readonly url?: string;
   /** `zk1:2181,zk2:2181`. */
   readonly zookeeper?: string;
