@@ -30,6 +30,8 @@ const opened = [
 export interface HbaseAddresses {
   /** "127.0.0.1:PORT", under the parent /hbase. */
   readonly zookeeper: string;
+  /** Of the one region server, on 127.0.0.1. */
+  readonly regionServerPort: number;
   /** The class path of the server's and the client's jars. */
   readonly jars: string;
   /** The folder of hbase-site.xml. */
@@ -62,7 +64,12 @@ export const hbase: ServerKind<HbaseAddresses> = {
     const isReady = (asked: AbortSignal) => isHbaseReady(ports["master"] ?? 0, asked);
     return {
       processes: [{ name: "hbase", file: "java", args, cwd: folder, stopSignal: "SIGTERM", isReady }],
-      addresses: { zookeeper: `127.0.0.1:${ports["zookeeper"]}`, jars, configuration },
+      addresses: {
+        zookeeper: `127.0.0.1:${ports["zookeeper"]}`,
+        regionServerPort: ports["regionserver"] ?? 0,
+        jars,
+        configuration,
+      },
     };
   },
 };
