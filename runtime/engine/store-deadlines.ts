@@ -1,6 +1,6 @@
 // A checkpoint store whose every call ends within a time, whatever its server does: what is frozen becomes an error
-// that names the store, and the run tries again. A store that has deadlines of its own tells more, so these come later. A
-// call that was given up is left behind; a write among them may still happen, which its error says.
+// that names the store, and the run tries again. A store's own deadlines tell more, so these come later. A call that
+// was given up is left behind; a write among them may still happen, which its error says.
 import type { Clock } from "../clock.ts";
 import type { Position } from "../contract/positions.ts";
 import type { JointTransaction } from "../contract/sink.ts";

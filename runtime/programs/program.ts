@@ -36,8 +36,8 @@ export interface ProgramContext {
 }
 
 /**
- * Opens a store by its URL, with a deadline for every call, and closes it when the work is done; a store object stays the caller's to close. When the
- * work fails and closing fails as well, the work's error is the one that is told.
+ * Opens a store by its URL, with a deadline for every call, and closes it when the work is done; a store object stays
+ * the caller's to close. When the work fails and closing fails as well, the work's error is the one that is told.
  */
 export async function withStore<T>(
   checkpoint: string | CheckpointStore,

@@ -14,7 +14,8 @@ export function addOffsets(program: Command, context: CommandContext): void {
     .summary("show how far a job is on each partition")
     .description(
       "Shows for each partition the first offset kept (earliest), the one after the last record that is done " +
-        "(committed), the next to be read (current), the end of the log (latest) and what is left (lag).",
+        "(committed), the next to be read (current), the end of the log (latest) and what is left (lag). Current is " +
+        "ahead of committed while a batch runs; when no job runs, it is where the next start reads on.",
     )
     .argument("<job.ts>", "job file")
     .action((jobFile: string, flags: JobFlags) => show(context, jobFile, flags));
