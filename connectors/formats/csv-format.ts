@@ -1,6 +1,6 @@
-// CSV as RFC 4180 has it: a header line, CRLF line ends, quotes where they are needed. The columns are given, or those
-// of the first row; all rows of a batch must have the same. null and undefined are empty fields, an empty string is
-// `""`, dates are ISO 8601, objects are JSON.
+// CSV as RFC 4180 has it: a header line (or none), CRLF line ends, quotes where they are needed. The columns are given,
+// or those of the first row; all rows of a batch must have the same. null and undefined are empty fields, an empty
+// string is `""`, dates are ISO 8601, objects are JSON.
 import { ConfigError, type EncodedRows, type RowEncoder } from "../../runtime/index.ts";
 import type { FileFormat, FileLayout } from "./file-format.ts";
 import { RowText } from "./row-text.ts";
@@ -17,6 +17,12 @@ interface CsvRows {
 /** @param columns in order; undefined: the properties of the first row, in its order */
 export function csvFormat(columns: readonly string[] | undefined): FileFormat<object> {
   return { extension: "csv", encoder: () => new CsvEncoder(columns), layout: () => new CsvLayout() };
+}
+
+/** The same without a header line, for files that are joined afterwards. */
+export function csvFormatWithoutHeader(columns: readonly string[]): FileFormat<object> {
+  const layout: FileLayout = { bytesOf: ({ data }) => [(data as CsvRows).bytes] };
+  return { extension: "csv", encoder: () => new CsvEncoder(columns), layout: () => layout };
 }
 
 class CsvEncoder implements RowEncoder<object> {

@@ -47,6 +47,11 @@ export function isOfStandby({ exception }: Refusal): boolean {
   return exception === "StandbyException" || exception === "ObserverRetryOnActiveException";
 }
 
+/** Whether the name node refuses everything of that kind now, and will not for long. */
+export function isPassing({ exception }: Refusal): boolean {
+  return ["SafeModeException", "RetriableException", "StandbyException"].includes(exception);
+}
+
 /** The error to throw for a refusal. */
 export function errorOfRefusal(refusal: Refusal, { address, doing }: Doing): TidemarkError {
   const { exception, status } = refusal;

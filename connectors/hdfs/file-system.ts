@@ -3,7 +3,7 @@
 // for written when its length says so. It must never write over anything, but in `replace`.
 import { CheckpointCorruptError, OutcomeUnknownError, TransientError } from "../../runtime/index.ts";
 import type { HdfsAddress } from "./address.ts";
-import { errorOfRefusal, refusalOf } from "./failures.ts";
+import { errorOfRefusal, isPassing, refusalOf } from "./failures.ts";
 import type { HttpAnswer } from "./http-exchange.ts";
 import { type Call, NameNodes } from "./name-nodes.ts";
 
@@ -22,6 +22,11 @@ export interface FileStatus {
 
 /** `taken`: something of that name is there; `missing`: the source, or the target's folder, is not. */
 export type Moved = "moved" | "taken" | "missing";
+
+export type Joined =
+  | { readonly is: "joined" }
+  | { readonly is: "missing" }
+  | { readonly is: "refused"; readonly why: string };
 
 /** How to make a file. */
 export interface CreateOptions {
@@ -158,17 +163,19 @@ export class HdfsFileSystem implements AsyncDisposable {
 
   /**
    * Puts files at the end of another in the same folder, in this order and in one step; they are gone then. Not
-   * idempotent. `missing`: one of them is not there, and nothing has changed.
+   * idempotent. `missing`: one of them is not there; `refused`: HDFS cannot join these. Then nothing has changed.
    * @throws OutcomeUnknownError the reply was lost
    */
-  async join(target: string, sources: readonly string[], signal: AbortSignal): Promise<"joined" | "missing"> {
+  async join(target: string, sources: readonly string[], signal: AbortSignal): Promise<Joined> {
     const parameters = { sources: sources.join(",") };
     const doing = `join files to ${target}`;
     const call: Call = { method: "POST", op: "CONCAT", path: target, parameters, doing, isWrite: true, signal };
     const answer = await this.#nameNodes.ask(call);
-    if (isMissing(answer)) return "missing";
-    this.#expect(answer, call);
-    return "joined";
+    if (answer.status === 200) return { is: "joined" };
+    if (isMissing(answer)) return { is: "missing" };
+    const refusal = refusalOf(answer);
+    if (refusal.exception === "" || isPassing(refusal)) throw errorOfRefusal(refusal, { address: this.address, doing });
+    return { is: "refused", why: refusal.message };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
