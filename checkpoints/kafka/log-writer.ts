@@ -247,7 +247,7 @@ export class KafkaLogWriter implements LogWriter {
     if (group === undefined || this.#isGroupChecked) return;
     if (!group.adopt) {
       const hint =
-        "give the job another name, or kafkaStore({ adoptGroup: true }) to write over them, or { showsGroup: false }";
+        "give the job another name, or write over them: ?adoptGroup=true in the URL, or kafkaStore({ adoptGroup: true })";
       const own = { client, groupId: jobName, lineageId: group.lineageId, hint };
       // A cluster's first group waits for its topic to be made.
       const check = async () => {

@@ -17,6 +17,7 @@ export {
   formatBroker,
   type KafkaConnectionOptions,
 } from "./connection-options.ts";
+export { parseConnectionUrl } from "./connection-url.ts";
 export { checkGroupIsOwn, ownMark } from "./group-ownership.ts";
 export { JointRecords } from "./joint-records.ts";
 export { patiently } from "./patience.ts";

@@ -48,7 +48,7 @@ async function zookeeperConsumersOf(url: string): Promise<SavedPositionsPlace> {
 
 /** `hbase://zk:2181/table?group=G&topic=T` */
 async function hbaseOffsetsOf(url: string): Promise<SavedPositionsPlace> {
-  const { hbaseOffsets } = await import("../../connectors/hbase/saved-offsets.ts");
+  const { hbaseOffsets } = await import("../../connectors/hbase/index.ts");
   return hbaseOffsets(url);
 }
 
