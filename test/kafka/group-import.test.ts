@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { Consumer } from "@platformatic/kafka";
 import { map, type Observable } from "rxjs";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { kafkaStore } from "../../checkpoints/kafka.ts";
 import { memoryStore } from "../../checkpoints/memory.ts";
 import { kafkaGroup, kafkaSource } from "../../connectors/kafka/index.ts";
 import { memorySink } from "../../connectors/memory/index.ts";
@@ -47,10 +48,10 @@ async function commit(groupId: string, topic: string, ...offsets: readonly (bigi
   await topics.admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] });
 }
 
-function copyJob(topic: string, checkpoint: CheckpointStore = memoryStore()) {
+function copyJob(topic: string, checkpoint: CheckpointStore = memoryStore(), name = "moved-in") {
   const sink = memorySink<string>();
   const job = defineJob({
-    ...({ name: "moved-in", checkpoint, trigger: "available-now", sink } as const),
+    ...({ name, checkpoint, trigger: "available-now", sink } as const),
     source: kafkaSource({ brokers: [bootstrap], topics: topic, value: text(), mirrorOffsetsToGroup: false }),
     pipeline: (records$: Observable<{ value: string }>) => records$.pipe(map(({ value }) => value)),
   });
@@ -95,6 +96,29 @@ it("takes of a group what the job reads; partitions without an offset begin at t
   ]);
   await runJob(job, { signal });
   expect([...sink.rows].sort()).toEqual(["0:4", "1:0", "1:1", "1:2", "1:3", "1:4", "2:0", "2:1", "2:2", "2:3", "2:4"]);
+});
+
+it("a job with the group's own name takes its offsets over, when told to", async () => {
+  const topic = await topicOf(5, 5);
+  const group = newGroup();
+  await commit(group, topic, 2n, 4n);
+  const to = `kafka://${bootstrap}/entries-${group}`;
+  const imported = (url: string) =>
+    importCheckpoint(group, {
+      from: kafkaGroup(`kafka://${bootstrap}?group=${group}`),
+      to: url,
+      execute: true,
+      signal,
+    });
+  await expect(imported(to)).rejects.toMatchObject({ hint: expect.stringContaining("?adoptGroup=true") });
+  await imported(`${to}?adoptGroup=true`);
+  await using store = kafkaStore(to);
+  const { job, sink } = copyJob(topic, store, group);
+  await runJob(job, { signal });
+  expect([...sink.rows].sort()).toEqual(["0:2", "0:3", "0:4", "1:4"]);
+  const [found] = await topics.admin.listConsumerGroupOffsets({ groups: [group] });
+  const offsets = found?.topics.flatMap(({ partitions }) => partitions.map((each) => Number(each.committedOffset)));
+  expect(offsets).toEqual([5, 5]);
 });
 
 it("refuses a group that is in use", async () => {

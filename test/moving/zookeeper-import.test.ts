@@ -56,6 +56,22 @@ it("a job goes on where the group stopped", async () => {
   expect(sink.rows).toEqual([3, 4, 11]);
 });
 
+it("a job with the group's own name takes its offsets over, when told to", async () => {
+  const group = await groupWith({ t: { 0: "3", 1: "1" } });
+  const name = group.slice("/consumers/".length).replaceAll("_", "-");
+  const taken = `/consumers/${name}`;
+  await ensemble.make(`${taken}/offsets/t/0`, "");
+  await ensemble.set(`${taken}/offsets/t/0`, "3\n");
+  const from = zookeeperConsumers(`zookeeper://${ensemble.servers}${taken}`);
+  const to = `zookeeper://${ensemble.servers}${ensemble.root}`;
+  const refused = importCheckpoint(name, { from, to, execute: true, signal });
+  await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining("?adoptGroup=true") });
+  await importCheckpoint(name, { from, to: `${to}?adoptGroup=true`, execute: true, signal });
+  expect(await ensemble.text(`${taken}/offsets/t/0`)).toBe("3");
+  // From now on they are the job's own.
+  await expect(importCheckpoint(name, { from, to, execute: true, signal })).rejects.toThrow(/already has a checkpoint/);
+});
+
 it("reads several topics, partitions that are missing, and digits with white space around them", async () => {
   const group = await groupWith({ "a.b_c-D": { 0: "7\n", 12: " 9223372036854775807\r\n" }, t: { 2: "0" }, empty: {} });
   const { positions, nextBatchId, inFlight } = await read(group);
