@@ -2,10 +2,11 @@
 // number before, then the entry and the new head are put, both or neither. Any take-over has put another token there,
 // and no older writer's compare can ever be true again. A compare that is false after a lost reply may be so because
 // of the first try: then the entry that is there tells, by its token.
-import type { HBaseCell, HBaseTable, Stamps } from "../../connectors/hbase/client.ts";
+import { type HBaseCell, type HBaseTable, NO_TABLE, type Stamps } from "../../connectors/hbase/client.ts";
 import {
   type Appended,
   CheckpointMissingError,
+  ConfigError,
   type Entry,
   type Heartbeat,
   type LogWriter,
@@ -66,12 +67,10 @@ export class HBaseLogWriter implements LogWriter {
     const shown = customary.length > 0 && shownOffsets !== undefined ? { atMs, positions: customary } : undefined;
     if (shown !== undefined) cells.push(cellOf("shown", encodeShown(shown), atMs));
     const expected = encodeHead({ writer, seq: seq - 1n });
-    const hasAppended = await table.checkAndPut(
-      jobName,
-      { family: FAMILY, qualifier: "head", expected },
-      cells,
-      signal,
-    );
+    const condition = { family: FAMILY, qualifier: "head", expected };
+    const hasAppended = await table.checkAndPut(jobName, condition, cells, signal).catch((error: unknown) => {
+      throw error instanceof ConfigError && error.code === NO_TABLE ? this.#missing(error) : error;
+    });
     if (!hasAppended) return await this.#whatIsThere(seq, entry, signal);
     if (shown !== undefined) await shownOffsets?.show(shown, signal);
     return { is: "appended" };
@@ -112,11 +111,7 @@ export class HBaseLogWriter implements LogWriter {
     const names = ["head", "bounds", "shown", entryName(seq)];
     const found = byQualifier(await table.get(jobName, FAMILY, names, signal));
     const headCell = found.get("head");
-    if (headCell === undefined) {
-      throw new CheckpointMissingError(`the checkpoint of ${jobName} is gone while the job runs`, {
-        hint: "put its row back from a snapshot before the job starts again; without it it would begin anew",
-      });
-    }
+    if (headCell === undefined) throw this.#missing();
     const head = decodeHead(headCell.value, jobName);
     const [entryCell, boundsCell, shownCell] = [found.get(entryName(seq)), found.get("bounds"), found.get("shown")];
     const isPruned = boundsCell !== undefined && seq < decodeBounds(boundsCell.value, jobName).first;
@@ -128,6 +123,13 @@ export class HBaseLogWriter implements LogWriter {
       await shownOffsets?.show(decodeShown(shownCell.value, jobName), signal);
     }
     return { is: "exists", entry };
+  }
+
+  #missing(cause?: unknown): CheckpointMissingError {
+    return new CheckpointMissingError(`the checkpoint of ${this.#term.jobName} is gone while the job runs`, {
+      hint: "put its row back from a snapshot before the job starts again; without it it would begin anew",
+      cause,
+    });
   }
 
   /** Removes entries from `from` (inclusive) to `until` (exclusive), as they are found. */

@@ -9,5 +9,6 @@ export {
   parseHBaseUrl,
 } from "./address.ts";
 export { connectHBase } from "./connect.ts";
+export { NO_TABLE } from "./rpc-errors.ts";
 export { Stamps } from "./stamps.ts";
 export type { HBaseCell, HBaseCluster, HBaseTable } from "./table.ts";

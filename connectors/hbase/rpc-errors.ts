@@ -24,6 +24,9 @@ export class ServerException extends Error {
   }
 }
 
+/** The code of the ConfigError for a table that is not there. */
+export const NO_TABLE = "NO_TABLE";
+
 /** The region is elsewhere, or not open yet: nothing was done, and hbase:meta knows more. */
 const ELSEWHERE = new Set([
   "NotServingRegionException",
@@ -79,7 +82,10 @@ export function failureOf(error: unknown, { doing, table, cluster, writes }: Fai
   const message = `cannot ${doing} (HBase at ${cluster}, table ${table}): ${named}${messageOf(error)}`;
   const cause = error;
   const hint = error instanceof ServerException ? hintFor(error, table) : undefined;
-  if (hint !== undefined) return new ConfigError(message, { hint, cause });
+  if (hint !== undefined) {
+    const isMissing = error instanceof ServerException && error.className === "TableNotFoundException";
+    return new ConfigError(message, { hint, cause, ...(isMissing && { code: NO_TABLE }) });
+  }
   if (writes && !hadNoEffect(error)) return new OutcomeUnknownError(message, { cause });
   if (error instanceof ServerException && error.doNotRetry && !isElsewhere(error)) {
     return new ConfigError(message, { hint: "what HBase says is the reason", cause });

@@ -10,6 +10,7 @@ import org.apache.hadoop.hbase.CellUtil;
 import org.apache.hadoop.hbase.HBaseConfiguration;
 import org.apache.hadoop.hbase.TableName;
 import org.apache.hadoop.hbase.client.Admin;
+import org.apache.hadoop.hbase.client.ColumnFamilyDescriptorBuilder;
 import org.apache.hadoop.hbase.client.Connection;
 import org.apache.hadoop.hbase.client.ConnectionFactory;
 import org.apache.hadoop.hbase.client.Delete;
@@ -18,6 +19,7 @@ import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
 import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.client.Table;
+import org.apache.hadoop.hbase.client.TableDescriptorBuilder;
 import org.apache.hadoop.hbase.util.Bytes;
 
 public final class Witness {
@@ -49,6 +51,13 @@ public final class Witness {
           return rows(table, new Scan().setStartStopRowForPrefixScan(Bytes.toBytes(words[2])));
         case "regions":
           return List.of(String.valueOf(connection.getRegionLocator(name).getAllRegionLocations().size()));
+        case "create":
+          List<byte[]> keys = new ArrayList<>();
+          for (int at = 2; at < words.length; at++) keys.add(Bytes.toBytes(words[at]));
+          admin.createTable(
+              TableDescriptorBuilder.newBuilder(name).setColumnFamily(ColumnFamilyDescriptorBuilder.of("f")).build(),
+              keys.toArray(new byte[0][]));
+          return List.of("done");
         case "split":
           admin.splitRegionAsync(
               connection.getRegionLocator(name).getRegionLocation(Bytes.toBytes(words[2]), true).getRegion()

@@ -17,6 +17,8 @@ export interface Witness extends AsyncDisposable {
   /** The keys of the rows that begin like this. */
   rows(table: string, prefix: string): Promise<string[]>;
   regions(table: string): Promise<number>;
+  /** Makes a table with the family f, whose regions begin at these keys and at the beginning. */
+  create(table: string, ...starts: string[]): Promise<void>;
   /** Splits the region that holds the key, there. */
   split(table: string, key: string): Promise<void>;
   flush(table: string): Promise<void>;
@@ -55,6 +57,7 @@ export function startWitness({ jars, configuration }: HbaseAddresses): Witness {
     row: (table, row) => ask("row", table, row),
     rows: (table, prefix) => ask("rows", table, prefix),
     regions: async (table) => Number((await ask("regions", table))[0]),
+    create: (table, ...starts) => act("create", table, ...starts),
     split: (table, key) => act("split", table, key),
     flush: (table) => act("flush", table),
     deleteRow: (table, row) => act("delete-row", table, row),
