@@ -246,8 +246,7 @@ export class KafkaLogWriter implements LogWriter {
     const { client, jobName, group } = this.#term;
     if (group === undefined || this.#isGroupChecked) return;
     if (!group.adopt) {
-      const hint =
-        "give the job another name, or write over them: ?adoptGroup=true in the URL, or kafkaStore({ adoptGroup: true })";
+      const hint = "give the job another name, or write over them: ?adoptGroup=true, kafkaStore({ adoptGroup: true })";
       const own = { client, groupId: jobName, lineageId: group.lineageId, hint };
       // A cluster's first group waits for its topic to be made.
       const check = async () => {

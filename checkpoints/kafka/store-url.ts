@@ -1,5 +1,5 @@
-// The URL of a Kafka store: kafka://[user:password@]host:9092[,host:9092][/topic][?tls=true&mechanism=SCRAM-SHA-256] and
-// adoptGroup=true. Certificates and tokens do not fit into a URL: those are given to kafkaStore() as options.
+// The URL of a Kafka store: kafka://[user:password@]host:9092[,host:9092][/topic][?tls=true&mechanism=…&adoptGroup=true].
+// Certificates and tokens do not fit into a URL: those are given to kafkaStore() as options.
 import { type KafkaConnectionOptions, parseConnectionUrl } from "../../connectors/kafka/for-stores.ts";
 import { ConfigError } from "../../runtime/index.ts";
 
