@@ -1,4 +1,4 @@
-// The URL of a Kafka store: kafka://[user:password@]host:9092[,host:9092][/topic][?tls=true&mechanism=…&adoptGroup=true].
+// The URL of a Kafka store: kafka://[user:password@]host:9092[,host:9092][/topic][?tls=true&mechanism=…&adoptGroup=…].
 // Certificates and tokens do not fit into a URL: those are given to kafkaStore() as options.
 import { type KafkaConnectionOptions, parseConnectionUrl } from "../../connectors/kafka/for-stores.ts";
 import { ConfigError } from "../../runtime/index.ts";

@@ -58,7 +58,7 @@ async function sparkCheckpointOf(url: string): Promise<SavedPositionsPlace> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(location)?.[1]?.toLowerCase();
   const { sparkCheckpoint } = await import("../../connectors/spark/index.ts");
   if (scheme === "webhdfs" || scheme === "swebhdfs") {
-    const { hdfsFolder } = await import("../../connectors/hdfs/checkpoint-folder.ts");
+    const { hdfsFolder } = await import("../../connectors/hdfs/index.ts");
     return sparkCheckpoint({ folder: hdfsFolder(location) });
   }
   if (location !== "" && scheme === undefined) return sparkCheckpoint({ folder: resolve(location) });

@@ -1,7 +1,7 @@
 // Moving in from HBase: the customary table of Spark Streaming jobs, a row `topic:group:epochMs` a batch, the newest of
 // which says where a new job starts.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { hbaseOffsets } from "../../connectors/hbase/saved-offsets.ts";
+import { hbaseOffsets } from "../../connectors/hbase/index.ts";
 import { newName, type TestCluster, testCluster } from "../hbase/cluster.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 
