@@ -129,6 +129,7 @@ class KafkaStore implements CheckpointStore {
       if (begun.seq <= head) throw new RangeError(`a term cannot begin at entry ${begun.seq}: the head is ${head}`);
       try {
         await appendEntry(producer, { topic: this.#topic, jobName }, begun, signal);
+        view.written();
         return new KafkaLogWriter({ ...term, producer, begun });
       } catch (error) {
         if (!isFenced(error)) throw error;

@@ -58,6 +58,7 @@ export class LogView implements RawLogVisitor {
   readonly #options: LogViewOptions;
   readonly #prefix: Buffer;
   #topicId: string | undefined;
+  #isWrittenTo = false;
   #next: number | undefined;
   #readMs = 0;
   #jobs = new Map<string, { entries: Map<bigint, Entry>; heartbeat: Heartbeat | undefined }>();
@@ -124,6 +125,11 @@ export class LogView implements RawLogVisitor {
     }
   }
 
+  /** The topic that was read last has an entry now, which may not have been read: it must stay. */
+  written(): void {
+    this.#isWrittenTo = true;
+  }
+
   /** @throws CheckpointMissingError the topic is gone, or is another than the one that was read */
   async checkIsSame(signal: AbortSignal): Promise<void> {
     const topicId = await this.#topicIdNow(signal);
@@ -167,7 +173,7 @@ export class LogView implements RawLogVisitor {
     const { client, topic } = this.#options;
     const at = { topic, partition: ONLY_PARTITION };
     const topicId = await this.#topicIdNow(signal);
-    if (topicId !== this.#topicId && this.jobNames.length > 0) {
+    if (topicId !== this.#topicId && (this.#isWrittenTo || this.jobNames.length > 0)) {
       throw this.#gone(topicId === undefined ? "it was deleted" : "it was made anew");
     }
     if (topicId !== this.#topicId) this.#forget();

@@ -173,7 +173,6 @@ class KafkaBatchWrite implements BatchWrite {
   }
 
   async commit(): Promise<void> {
-    if (this.opened.isJoint) throw new Error("these rows are in a transaction of the log, which commits it");
     if (this.hasRows) {
       await this.sendLast();
       this.isDecided = true;

@@ -2,10 +2,12 @@
 // partitions a transaction has.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
+import { kafkaStore } from "../../checkpoints/kafka.ts";
 import { codecs } from "../../connectors/kafka/compress.ts";
 import { kafkaSink, kafkaSource } from "../../connectors/kafka/index.ts";
 import { KafkaSinkWriter } from "../../connectors/kafka/sink-writer.ts";
 import { json, type Sink } from "../../runtime/index.ts";
+import { next } from "../contracts/checkpoint-store-bench.ts";
 import { type SuiteRow, sinkContract } from "../contracts/sink.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { BrokerTopics } from "./broker-topics.ts";
@@ -20,6 +22,7 @@ beforeAll(async () => {
 }, serverStartTimeoutMs);
 afterAll(() => topics[Symbol.asyncDispose]());
 
+/** @param makeSink a sink whose rows are in transactions of this id */
 function contract(name: string, makeSink: (topic: string, transactionalId: string) => Sink<SuiteRow>): void {
   sinkContract({
     name,
@@ -31,7 +34,8 @@ function contract(name: string, makeSink: (topic: string, transactionalId: strin
       return {
         sink: makeSink(topic, transactionalId),
         async readAll() {
-          await untilTransactionRests(bootstrap, transactionalId);
+          for (const id of [transactionalId, `suite-entries/${transactionalId}`])
+            await untilTransactionRests(bootstrap, id);
           return await readTopic(kafkaSource({ brokers: [bootstrap], topics: topic, value: json<SuiteRow>() }));
         },
         async [Symbol.asyncDispose]() {
@@ -61,3 +65,19 @@ contract("kafka before version 4", (topic, transactionalId) => ({
     return KafkaSinkWriter.open(options, context, signal);
   },
 }));
+
+contract("kafka, in transactions of the job's log", (topic, transactionalId) => {
+  const sink = kafkaSink<never, SuiteRow>({ brokers: [bootstrap], topic });
+  return {
+    ...sink,
+    async open(context, signal) {
+      await using stack = new AsyncDisposableStack();
+      // As for a job: first the log is taken over, then the sink is opened with what it offers.
+      const store = stack.use(kafkaStore({ brokers: [bootstrap], topic: "suite-entries" }));
+      const log = stack.use(await store.takeOver(transactionalId, next("begin"), signal));
+      const writer = stack.use(await sink.open({ ...context, logTransactions: log.transactions }, signal));
+      const opened = stack.move();
+      return { begin: (batch) => writer.begin(batch), [Symbol.asyncDispose]: () => opened.disposeAsync() };
+    },
+  };
+});

@@ -33,6 +33,8 @@ beforeAll(async () => {
 }, serverStartTimeoutMs);
 afterAll(() => topics[Symbol.asyncDispose]());
 
+type CommitMode = "batch" | { readonly autoCommitIntervalMs: number };
+
 const newName = () => `joint-${randomBytes(5).toString("hex")}`;
 const numbers = Array.from({ length: RECORDS }, (_, id) => id);
 
@@ -45,7 +47,7 @@ async function newJob(store: Partial<KafkaStoreOptions> = {}) {
     numbers.map((id) => message(0, JSON.stringify({ id }))),
   );
   const [entries, markers] = [`${name}-entries`, `${name}-markers`];
-  const job = (more: Partial<KafkaStoreOptions> = {}) =>
+  const job = (more: Partial<KafkaStoreOptions> = {}, commit: CommitMode = "batch") =>
     defineJob({
       name,
       source: kafkaSource({ brokers, topics: input, value: json<{ id: number }>() }),
@@ -53,6 +55,7 @@ async function newJob(store: Partial<KafkaStoreOptions> = {}) {
       sink: kafkaSink({ brokers, topic: output, markerTopic: markers }),
       checkpoint: kafkaStore({ brokers, topic: entries, ...store, ...more }),
       trigger: "available-now",
+      commit,
       maxOffsetsPerBatch: RECORDS / BATCHES,
     });
   const settled = async () => {
@@ -127,6 +130,14 @@ it("leaves rows their own transactions when those may take longer than the log's
   expect(await ids()).toEqual(numbers);
   const ofEntries = await transactionsInLog(entries, 0, signal);
   for (const transaction of await transactionsInLog(output, 0, signal)) expect(ofEntries).not.toContain(transaction);
+});
+
+it("has every row when batches run without recorded plans", async () => {
+  const { job, output, settled } = await newJob();
+  await runJob(job({}, { autoCommitIntervalMs: 20 }));
+  await settled();
+  const rows = await seenByJava(output, RECORDS);
+  expect(rows).toEqual(numbers.map((id) => JSON.stringify({ id })));
 });
 
 /** A sink to a new topic, a log, and the sink opened with what the log offers. */

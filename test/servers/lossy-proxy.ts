@@ -19,8 +19,8 @@ export interface LossyProxy extends AsyncDisposable {
   readonly lost: number;
 }
 
-/** Opens the proxy before a port of 127.0.0.1. */
-export async function lossyProxy(targetPort: number): Promise<LossyProxy> {
+/** Opens the proxy before a port of 127.0.0.1, on a port of its own choice or on a given one. */
+export async function lossyProxy(targetPort: number, port = 0): Promise<LossyProxy> {
   const clients = new Set<Socket>();
   let [losesReply, losesRequest, lost] = [false, false, 0];
   let awaited: string | undefined;
@@ -49,7 +49,7 @@ export async function lossyProxy(targetPort: number): Promise<LossyProxy> {
     });
     for (const socket of [client, target]) socket.on("error", reset).on("close", reset);
   });
-  server.listen({ port: 0, host: "127.0.0.1" });
+  server.listen({ port, host: "127.0.0.1" });
   await once(server, "listening");
   const cut = () => {
     for (const client of [...clients]) client.resetAndDestroy();

@@ -12,6 +12,7 @@ const bootstraps = {
   tls: "tlsBootstrap",
   mutual: "mutualTlsBootstrap",
   "sasl-tls": "saslTlsBootstrap",
+  proxied: "proxiedBootstrap",
 } as const satisfies Record<Listener, keyof KafkaAddresses>;
 
 /** "127.0.0.1:PORT" of a listener. */

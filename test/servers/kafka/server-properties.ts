@@ -10,7 +10,12 @@ export const listeners = {
   tls: "SSL",
   mutual: "SSL",
   "sasl-tls": "SASL_SSL",
+  /** Advertised under another port, on which a test may have a proxy. */
+  proxied: "PLAINTEXT",
 } as const;
+
+/** The port by which clients are told to connect to the listener "proxied"; nothing listens there by itself. */
+export const proxyPort = "proxy";
 
 export type Listener = keyof typeof listeners;
 
@@ -51,6 +56,7 @@ export function serverProperties({ folder, ports, password, certificates }: Plac
   const names = Object.keys(listeners) as Listener[];
   const at = (name: string) => `//127.0.0.1:${ports[name]}`;
   const addresses = names.map((name) => `${listenerName(name)}:${at(name)}`);
+  const advertised = names.map((name) => `${listenerName(name)}:${at(name === "proxied" ? proxyPort : name)}`);
   const protocols = names.map((name) => `${listenerName(name)}:${listeners[name]}`);
   return `${[
     "process.roles=broker,controller",
@@ -59,7 +65,7 @@ export function serverProperties({ folder, ports, password, certificates }: Plac
     "controller.listener.names=CONTROLLER",
     "inter.broker.listener.name=PLAINTEXT",
     `listeners=${[...addresses, `CONTROLLER:${at("controller")}`].join(",")}`,
-    `advertised.listeners=${addresses.join(",")}`,
+    `advertised.listeners=${advertised.join(",")}`,
     `listener.security.protocol.map=${[...protocols, "CONTROLLER:PLAINTEXT"].join(",")}`,
     ...saslOf("sasl", password),
     ...saslOf("sasl-tls", password),

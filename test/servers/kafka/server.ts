@@ -11,7 +11,7 @@ import { mustRun } from "../run-program.ts";
 import type { Say } from "../say.ts";
 import type { Place, Preparation, ServerKind } from "../server-kind.ts";
 import { isBrokerReady } from "./is-broker-ready.ts";
-import { listeners, type Mechanism, serverProperties, userNames } from "./server-properties.ts";
+import { listeners, type Mechanism, proxyPort, serverProperties, userNames } from "./server-properties.ts";
 
 const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
 const logging = fileURLToPath(new URL("log4j2.properties", import.meta.url));
@@ -31,6 +31,9 @@ export interface KafkaAddresses {
   readonly mutualTlsBootstrap: string;
   /** SASL over TLS. */
   readonly saslTlsBootstrap: string;
+  /** Where a test may have a proxy, which forwards to `proxiedPort` of 127.0.0.1. */
+  readonly proxiedBootstrap: string;
+  readonly proxiedPort: number;
   /** On both SASL listeners. OAUTHBEARER takes any token of unsecuredToken(). */
   readonly users: Readonly<Record<Mechanism, KafkaUser>>;
   readonly ca: string;
@@ -47,7 +50,7 @@ export interface KafkaAddresses {
 
 export const kafka: ServerKind<KafkaAddresses> = {
   name: "kafka",
-  ports: [...Object.keys(listeners), "controller"],
+  ports: [...Object.keys(listeners), proxyPort, "controller"],
   environment: ({ bootstrap }) => ({ KAFKA_BROKERS: bootstrap }),
   async prepare(place: Place, say: Say, signal: AbortSignal): Promise<Preparation<KafkaAddresses>> {
     await requireJava(signal);
@@ -110,6 +113,8 @@ function addressesOf({ ports, password, certificates }: Place): KafkaAddresses {
     tlsBootstrap: at("tls"),
     mutualTlsBootstrap: at("mutual"),
     saslTlsBootstrap: at("sasl-tls"),
+    proxiedBootstrap: at(proxyPort),
+    proxiedPort: ports["proxied"] ?? 0,
     users: { plain: user("plain"), "scram-sha-256": user("scram-sha-256"), "scram-sha-512": user("scram-sha-512") },
     ca,
     clientCert,
