@@ -1,5 +1,6 @@
 // A folder of its own for one test file on the run's HDFS, and a look into it that goes past the code under test.
 import { randomBytes } from "node:crypto";
+import { request } from "node:http";
 import { hdfsServer } from "../servers/for-tests.ts";
 import type { HdfsAddresses } from "../servers/hdfs/server.ts";
 
@@ -15,6 +16,8 @@ export interface TestFolder extends AsyncDisposable {
   list(path: string): Promise<string[]>;
   /** A file's bytes. */
   read(path: string): Promise<Buffer>;
+  /** Makes a new file with these bytes. */
+  write(path: string, bytes: Buffer | undefined): Promise<void>;
   /** Any WebHDFS operation, as the superuser; the answer's JSON, or undefined where it has none. */
   ask(method: string, path: string, query: Readonly<Record<string, string>>): Promise<unknown>;
 }
@@ -55,10 +58,31 @@ export async function testFolder(server?: HdfsAddresses): Promise<TestFolder> {
       if (!answer.ok) throw new Error(`${at}: ${answer.status}`);
       return Buffer.from(await answer.arrayBuffer());
     },
+    async write(at, bytes = Buffer.alloc(0)) {
+      const { Location } = (await ask("PUT", at, { op: "CREATE", overwrite: "false", noredirect: "true" })) as {
+        Location: string;
+      };
+      await putBytes(Location, bytes);
+    },
     async [Symbol.asyncDispose]() {
       await ask("DELETE", path, { op: "DELETE", recursive: "true" });
     },
   };
+}
+
+/** The DataNode says "100 Continue" without having been asked, which fetch does not take. */
+function putBytes(url: string, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/octet-stream" };
+    const sent = request(url, { method: "PUT", headers }, (answer) => {
+      answer.resume().on("end", () => {
+        if (answer.statusCode === 201) resolve();
+        else reject(new Error(`PUT ${url}: ${answer.statusCode}`));
+      });
+    });
+    sent.on("error", reject);
+    sent.end(bytes);
+  });
 }
 
 /** A name that nobody else uses; a job's, too. */
