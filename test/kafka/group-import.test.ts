@@ -6,7 +6,9 @@ import { map, type Observable } from "rxjs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { kafkaStore } from "../../checkpoints/kafka.ts";
 import { memoryStore } from "../../checkpoints/memory.ts";
+import { KafkaClient } from "../../connectors/kafka/client.ts";
 import { kafkaGroup, kafkaSource } from "../../connectors/kafka/index.ts";
+import { TransactionalProducer } from "../../connectors/kafka/transactional-producer.ts";
 import { memorySink } from "../../connectors/memory/index.ts";
 import { type CheckpointStore, defineJob, importCheckpoint, runJob, text } from "../../runtime/index.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
@@ -139,6 +141,30 @@ it("refuses a group that is in use", async () => {
   expect(await importCheckpoint(copyJob(topic).job, { from, execute: true, signal })).toMatchObject({
     positions: [{ offset: 2n }],
   });
+});
+
+it("waits for offsets that are in an open transaction, and takes them as they are when it has ended", async () => {
+  const topic = await topicOf(5);
+  const group = newGroup();
+  await commit(group, topic, 1n);
+  await using client = await KafkaClient.open({ brokers: [bootstrap] }, "other-program", signal);
+  await client.metadata([topic], signal);
+  const [transactionalId, timeouts] = [group, { transactionTimeoutMs: 60_000, produceTimeoutMs: 10_000 }];
+  const producer = await TransactionalProducer.open(
+    { client, transactionalId, ...timeouts, brokersMayAddPartitions: true },
+    signal,
+  );
+  const offsets = [{ topic, partition: 0, offset: 4n }];
+  await producer.sendOffsets({ groupId: group, offsets, metadata: "" }, signal);
+  let isDone = false;
+  const imported = importCheckpoint(copyJob(topic).job, { from: groupOf(group), execute: true, signal }).finally(() => {
+    isDone = true;
+  });
+  // Long enough for an import that does not wait: the others in this file take a tenth of it.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(isDone).toBe(false);
+  await producer.commit(signal);
+  expect(await imported).toMatchObject({ positions: [{ offset: 4n }] });
 });
 
 it("refuses a group that has no offsets, and an offset that the log does not hold", async () => {

@@ -212,3 +212,43 @@ test.each([0, 1, 2])(
     expect((await batches(job)).map(({ batchId }) => batchId)).toEqual([19, 18]);
   },
 );
+
+test("of several imports at once exactly one is done, and it is the one that counts", async () => {
+  for (let round = 0; round < 20; round++) {
+    const store = memoryStore();
+    const starts = [2n, 5n, 8n];
+    const outcomes = await Promise.allSettled(
+      starts.map(async (offset, index) => {
+        const from = place({ positions: [at(0, offset), at(1, 5n)] });
+        for (let turn = 0; turn < (round * (index + 1)) % 7; turn++) await Promise.resolve();
+        return await importCheckpoint(numbersJob(store).job, { from, execute: true });
+      }),
+    );
+    const done = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    expect(done, `round ${round}`).toHaveLength(1);
+    const { job, sink } = numbersJob(store);
+    await runJob(job);
+    expect(sink.rows).toEqual(numbers(0, 10).slice(Number(done[0]?.positions[0]?.offset)));
+  }
+});
+
+test("a run that begins at the same time starts where the import says, or as if there were none", async () => {
+  const seen = new Set<string>();
+  for (let round = 0; round < 40; round++) {
+    const store = memoryStore();
+    const from = place({ positions: [at(0, 8n), at(1, 5n)] });
+    const importing = importCheckpoint(numbersJob(store).job, { from, execute: true });
+    for (let turn = 0; turn < round; turn++) await Promise.resolve();
+    const [imported, run] = await Promise.allSettled([importing, runJob(numbersJob(store).job)]);
+    seen.add(`${imported.status} ${run.status}`);
+    // Each may shut the other out, and then the import is made again.
+    const isBrokenOff = imported.status === "rejected" && run.status === "rejected";
+    if (isBrokenOff) await importCheckpoint(numbersJob(store).job, { from, execute: true });
+    const { job } = numbersJob(store);
+    await runJob(job);
+    const first = (await batches(job)).at(-1)?.ranges.find(({ partition }) => partition === 0);
+    // A run of its own begins at the end of the log.
+    expect(first?.fromOffset, `round ${round}`).toBe(imported.status === "fulfilled" || isBrokenOff ? 8n : 10n);
+  }
+  expect(seen.size).toBeGreaterThan(1);
+});
