@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { numberBelow, seedOf } from "../contracts/random.ts";
 import { newName, type TestDatabase, testDatabase } from "../postgres/database.ts";
 import {
+  hbaseServer,
   hdfsServer,
   kafkaServer,
   postgresServer,
@@ -34,14 +35,15 @@ let input: string;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "tidemark-guarantees-"));
-  const [kafka, postgres, zookeeper, hdfs] = await Promise.all([
+  const [kafka, postgres, zookeeper, hdfs, hbase] = await Promise.all([
     kafkaServer(),
     postgresServer(),
     zookeeperServer(),
     hdfsServer(),
+    hbaseServer(),
   ]);
   database = await testDatabase(postgres);
-  servers = { kafka, postgres: { ...postgres, url: database.url }, zookeeper, hdfs };
+  servers = { kafka, postgres: { ...postgres, url: database.url }, zookeeper, hdfs, hbase };
   input = await loadInput(kafka.bootstrap);
 }, serverStartTimeoutMs);
 afterAll(async () => {

@@ -6,6 +6,7 @@ import type { Sink } from "tidemark";
 import { rowsInTable, TopicRows } from "../crash/kafka-readers.ts";
 import { type FoundRow, type InputRecord, PARTITIONS } from "../crash/kafka-rows.ts";
 import { BrokerTopics } from "../kafka/broker-topics.ts";
+import { scanTable } from "../servers/hbase/scan-table.ts";
 import { mustRun } from "../servers/run-program.ts";
 import type { Where } from "./where.ts";
 
@@ -66,7 +67,39 @@ const kafka: SinkCase = {
   rows: ({ servers, name }, expected) => new TopicRows(servers.kafka.bootstrap, name).read(expected),
 };
 
-export const sinks: readonly SinkCase[] = [files, postgres, kafka];
+/** The key puts rows in order; the same key again would be the same row. */
+const hbase: SinkCase = {
+  name: "hbase",
+  joins: [],
+  prepare: async ({ servers, name }) => {
+    const { checkedAddress, connectHBase } = await import("../../connectors/hbase/client.ts");
+    const { zookeeper } = servers.hbase;
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    await using cluster = await connectHBase(checkedAddress({ zookeeper }), signal);
+    await cluster.ensureTable(name, ["f"], signal);
+  },
+  sink: async ({ servers, name }) => {
+    const { hbaseSink } = await import("tidemark/connectors/hbase");
+    return hbaseSink({ zookeeper: servers.hbase.zookeeper, table: name, row: rowKey });
+  },
+  rows: async ({ servers, name }) => {
+    const cells = await scanTable(servers.hbase, name, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const rows = new Map<string, Partial<FoundRow>>();
+    for (const { row, column, value } of cells) {
+      rows.set(row, { ...rows.get(row), [column.slice("f:".length)]: Number(value) });
+    }
+    return [...rows].map(([key, { id = -1, partition = -1, seq = -1 }]) => {
+      if (key !== rowKey({ partition, seq })) throw new Error(`the row ${key} has the cells of another`);
+      return { id, partition, seq };
+    });
+  },
+};
+
+export const sinks: readonly SinkCase[] = [files, postgres, kafka, hbase];
+
+function rowKey({ partition, seq }: Pick<InputRecord, "partition" | "seq">): string {
+  return `${partition}-${`${seq}`.padStart(6, "0")}`;
+}
 
 function rowsOfLines(text: string): FoundRow[] {
   const lines = text.split("\n");

@@ -12,6 +12,7 @@ export const stores: readonly StoreCase[] = [
   { name: "file", url: ({ dir }) => `file:${dir}/checkpoint` },
   { name: "postgres", url: ({ servers }) => servers.postgres.url },
   { name: "zookeeper", url: ({ servers }) => `zookeeper://${servers.zookeeper.servers}/guarantees` },
+  { name: "hbase", url: ({ servers, name }) => `hbase://${servers.hbase.zookeeper}/${name}_checkpoint` },
   { name: "hdfs", url: ({ servers, name }) => servers.hdfs.url.replace("?", `/${name}-checkpoint?`) },
   { name: "kafka", url: ({ servers }) => `kafka://${servers.kafka.bootstrap}` },
 ];
