@@ -123,10 +123,11 @@ describe.skipIf(process.env["NIGHTLY"] === undefined)("10,000 batches", () => {
   it("leave at most 100 files when 1,000 are kept", async () => {
     await using log = await openJob();
     let most = 0;
-    for (let seq = 1; seq <= 10_000; seq += 100) {
-      await log.append(seq, seq + 100);
-      await log.writer.prune(BigInt(seq + 99 - 1_000), signal);
-      if (seq % 1_000 === 1) await log.writer.beat(heartbeat(0n, {}), signal);
+    for (let seq = 1; seq <= 10_000; seq += 25) {
+      await log.append(seq, seq + 25);
+      await log.writer.prune(BigInt(seq + 24 - 1_000), signal);
+      if (seq % 500 !== 1) continue;
+      await log.writer.beat(heartbeat(0n, {}), signal);
       const { files } = await hdfsCount(folder.server, log.jobPath, signal);
       most = Math.max(most, files);
     }
