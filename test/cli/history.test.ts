@@ -214,7 +214,7 @@ function sparkFiles(topic: string, isKilled: boolean): Record<string, string> {
   return isKilled ? files : { ...files, "cp/commits/7": "v1\n{}" };
 }
 
-test.concurrent("checkpoint import shows what it would do, does it when told to, and the job goes on there", async () => {
+test.concurrent("checkpoint import tells what it would do, does it when told to, and the job goes on", async () => {
   using folder = new Folder({ ...log(100), "job.ts": job(), ...sparkFiles("in", true) });
   const typed = ["checkpoint", "import", "--from", "spark:cp", "job.ts"];
   const dry = await folder.runtime(...typed);

@@ -10,6 +10,7 @@ import { KafkaClient } from "../../connectors/kafka/client.ts";
 import { kafkaGroup, kafkaSource } from "../../connectors/kafka/index.ts";
 import { TransactionalProducer } from "../../connectors/kafka/transactional-producer.ts";
 import { memorySink } from "../../connectors/memory/index.ts";
+import { savedPositionsPlace } from "../../runtime/cli/saved-positions-place.ts";
 import { type CheckpointStore, defineJob, importCheckpoint, runJob, text } from "../../runtime/index.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { runKafkaTool } from "../servers/kafka/run-kafka-tool.ts";
@@ -73,7 +74,8 @@ it("goes on where Kafka's own console consumer stopped: each record once", { tim
   expect(read).toHaveLength(13);
 
   const { job, sink } = copyJob(topic);
-  await importCheckpoint(job, { from: groupOf(group), execute: true, signal });
+  const from = await savedPositionsPlace(`kafka://${bootstrap}?group=${group}`);
+  await importCheckpoint(job, { from, execute: true, signal });
   await runJob(job, { signal });
   expect([...read, ...sink.rows].sort()).toEqual(
     [20, 10].flatMap((count, partition) => Array.from({ length: count }, (_, at) => `${partition}:${at}`)).sort(),

@@ -1,7 +1,7 @@
 // Moving in from HBase: the customary table of Spark Streaming jobs, a row `topic:group:epochMs` a batch, the newest of
 // which says where a new job starts.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { hbaseOffsets } from "../../connectors/hbase/index.ts";
+import { savedPositionsPlace } from "../../runtime/cli/saved-positions-place.ts";
 import { newName, type TestCluster, testCluster } from "../hbase/cluster.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 
@@ -23,8 +23,9 @@ async function put(row: string, cells: Readonly<Record<string, string>>): Promis
   await hbase.cluster.table(hbase.offsetsTable).write([{ row: Buffer.from(row), puts, removals: [] }], signal);
 }
 
-function read(query: string) {
-  return hbaseOffsets(`hbase://${hbase.zookeeper}/${hbase.offsetsTable}?${query}`).read(signal);
+async function read(query: string) {
+  const place = await savedPositionsPlace(`hbase://${hbase.zookeeper}/${hbase.offsetsTable}?${query}`);
+  return await place.read(signal);
 }
 
 it("takes the newest row of each topic", async () => {

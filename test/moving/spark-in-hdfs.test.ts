@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { HdfsFileSystem, parseHdfsUrl } from "../../connectors/hdfs/client.ts";
 import { hdfsFolder } from "../../connectors/hdfs/index.ts";
 import { sparkCheckpoint } from "../../connectors/spark/index.ts";
+import { savedPositionsPlace } from "../../runtime/cli/saved-positions-place.ts";
 import { type TestFolder, testFolder } from "../hdfs/folder.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 
@@ -33,7 +34,7 @@ async function upload(name: string): Promise<string> {
 
 it.each(["stopped-v2", "killed", "killed-in-first"])("the checkpoint “%s” says the same in HDFS", async (name) => {
   const url = await upload(name);
-  const there = sparkCheckpoint({ folder: hdfsFolder(url) });
+  const there = await savedPositionsPlace(`spark:${url}`);
   const here = sparkCheckpoint({ folder: join(fixtures, name, "checkpoint") });
   expect(await there.read(signal)).toEqual(await here.read(signal));
   expect(there.url).toBe(`spark:${url}`);

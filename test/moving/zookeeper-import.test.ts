@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { memoryStore } from "../../checkpoints/memory.ts";
 import { memorySink, memorySource } from "../../connectors/memory/index.ts";
 import { zookeeperConsumers } from "../../connectors/zookeeper/index.ts";
+import { savedPositionsPlace } from "../../runtime/cli/saved-positions-place.ts";
 import { defineJob, importCheckpoint, runJob } from "../../runtime/index.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { runZkCli } from "../servers/zookeeper/run-zk-cli.ts";
@@ -32,8 +33,9 @@ async function groupWith(offsets: Readonly<Record<string, Readonly<Record<string
   return group;
 }
 
-function read(group: string) {
-  return zookeeperConsumers(`zookeeper://${ensemble.servers}${group}`).read(signal);
+async function read(group: string) {
+  const place = await savedPositionsPlace(`zookeeper://${ensemble.servers}${group}`);
+  return await place.read(signal);
 }
 
 it("a job goes on where the group stopped", async () => {

@@ -1,5 +1,5 @@
-// Checkpoints that a real Spark made (test/fixtures/spark/README.md), imported beside the same records on a real broker:
-// what Spark had completed and what the job then writes are together every record, once; and the batch that Spark left
+// Checkpoints that a real Spark made (test/fixtures/spark/README.md), imported beside the same records on a broker.
+// What Spark had completed and what the job then writes are together every record, once; and the batch that Spark left
 // in flight runs first, over the very ranges that Spark had planned.
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
