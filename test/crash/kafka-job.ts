@@ -14,6 +14,7 @@ import {
   type Sink,
   type SourceRecord,
 } from "tidemark";
+import { kafkaStore } from "tidemark/checkpoints/kafka";
 import { postgresStore } from "tidemark/checkpoints/postgres";
 import { kafkaSink, kafkaSource } from "tidemark/connectors/kafka";
 import { postgresSink } from "tidemark/connectors/postgres";
@@ -108,7 +109,10 @@ function sinkOf({ output, bootstrap }: KafkaJobSettings): Sink<InputRecord> {
   return kafkaSink({ brokers: [bootstrap], topic, partition: "partition", recordBatchMaxBytes: 16_384 });
 }
 
-const { checkpoint } = settings;
+function storeOf({ checkpoint }: KafkaJobSettings): CheckpointStore | string {
+  if (checkpoint.startsWith("postgres:")) return watchedStore(postgresStore({ url: checkpoint }));
+  return checkpoint.startsWith("kafka:") ? watchedStore(kafkaStore(checkpoint)) : checkpoint;
+}
 
 // biome-ignore lint/style/noDefaultExport: a job file has one
 export default defineJob({
@@ -120,7 +124,7 @@ export default defineJob({
     return heldAtFirst(records$, what).pipe(map(({ value }) => value));
   },
   sink: watchedSink(sinkOf(settings)),
-  checkpoint: checkpoint.startsWith("postgres:") ? watchedStore(postgresStore({ url: checkpoint })) : checkpoint,
+  checkpoint: storeOf(settings),
   trigger: "available-now",
   maxOffsetsPerBatch: settings.maxOffsetsPerBatch,
 });

@@ -1,5 +1,5 @@
 // Where the crash tests on Kafka play: a broker, a database, a loaded topic, and jobs from there to a table or a topic
-// of their own, with their checkpoint in a folder or in the database.
+// of their own, with their checkpoint in a folder, in the database or on the broker.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const LOADED_AT_ONCE = 50_000;
 /** From where a job's rows go, and where its checkpoint is. */
 export interface Route {
   readonly to: "postgres" | "kafka";
-  readonly checkpoint: "postgres" | "file";
+  readonly checkpoint: "postgres" | "file" | "kafka";
 }
 
 /** How large a job's batches are, and how long they take. */
@@ -34,6 +34,7 @@ export const routes: readonly (Route & { readonly name: string })[] = [
   { name: "Kafka → Postgres, the checkpoint in files", to: "postgres", checkpoint: "file" },
   { name: "Kafka → Kafka, the checkpoint in files", to: "kafka", checkpoint: "file" },
   { name: "Kafka → Kafka, the checkpoint in Postgres", to: "kafka", checkpoint: "postgres" },
+  { name: "Kafka → Kafka, all in one cluster", to: "kafka", checkpoint: "kafka" },
 ];
 
 /** A job on its route. */
@@ -84,7 +85,7 @@ export class KafkaStage implements AsyncDisposable {
     const folder = new KafkaJobFolder(join(this.#dir, name), {
       ...{ name, bootstrap: this.#bootstrap, input: this.#input, ...pace },
       output: destination.output,
-      checkpoint: checkpoint === "postgres" ? this.#database.url : "file:checkpoint",
+      checkpoint: this.#urlOf(checkpoint),
     });
     return {
       name,
@@ -98,6 +99,11 @@ export class KafkaStage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     rmSync(this.#dir, { recursive: true, force: true });
     await this.#database[Symbol.asyncDispose]();
+  }
+
+  #urlOf(checkpoint: Route["checkpoint"]): string {
+    if (checkpoint === "postgres") return this.#database.url;
+    return checkpoint === "kafka" ? `kafka://${this.#bootstrap}` : "file:checkpoint";
   }
 
   /** Without a primary key, so that a row can be there twice. */
