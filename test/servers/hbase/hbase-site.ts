@@ -17,9 +17,9 @@ export function hbaseSite({ folder, ports }: Place): string {
     ["hbase.zookeeper.property.dataDir", join(data, "zookeeper")],
     ["hbase.zookeeper.property.clientPort", ports["zookeeper"]],
     ["hbase.zookeeper.property.clientPortAddress", "127.0.0.1"],
-    // A server that a test freezes for some seconds is not dead.
+    // A server that a test freezes for half a minute is not dead.
     ["hbase.zookeeper.property.tickTime", 6_000],
-    ["hbase.zookeeper.session.timeout.localHBaseCluster", 60_000],
+    ["zookeeper.session.timeout.localHBaseCluster", 90_000],
     // Its end is not held up by looking again and again for its own ZooKeeper, which ends first.
     ["zookeeper.recovery.retry", 1],
     ["zookeeper.recovery.retry.intervalmill", 100],
