@@ -67,6 +67,23 @@ const kafka: SinkCase = {
   rows: ({ servers, name }, expected) => new TopicRows(servers.kafka.bootstrap, name).read(expected),
 };
 
+const hdfs: SinkCase = {
+  name: "hdfs",
+  joins: [],
+  prepare: async () => {},
+  sink: async (where) => (await import("tidemark/connectors/hdfs")).hdfsSink({ url: outputInHdfs(where) }),
+  rows: async (where) => {
+    const { host, pathname, search } = new URL(outputInHdfs(where).replace(/^webhdfs:/, "http:"));
+    const folder = `http://${host}/webhdfs/v1${pathname}`;
+    const listing = JSON.parse(await curl(`${folder}${search}&op=LISTSTATUS`));
+    const statuses: { readonly pathSuffix: string }[] = listing.FileStatuses.FileStatus;
+    const names = statuses.map(({ pathSuffix }) => pathSuffix).filter((name) => !/^[._]/.test(name));
+    const rows: FoundRow[] = [];
+    for (const name of names.sort()) rows.push(...rowsOfLines(await curl(`${folder}/${name}${search}&op=OPEN`)));
+    return rows;
+  },
+};
+
 /** The key puts rows in order; the same key again would be the same row. */
 const hbase: SinkCase = {
   name: "hbase",
@@ -95,7 +112,16 @@ const hbase: SinkCase = {
   },
 };
 
-export const sinks: readonly SinkCase[] = [files, postgres, kafka, hbase];
+export const sinks: readonly SinkCase[] = [files, postgres, kafka, hdfs, hbase];
+
+function outputInHdfs({ servers, name }: Where): string {
+  return servers.hdfs.url.replace("?", `/${name}?`);
+}
+
+function curl(url: string): Promise<string> {
+  const options = { signal: AbortSignal.timeout(DEADLINE_MS), installHint: "apt-get install curl" };
+  return mustRun("curl", ["--silent", "--show-error", "--fail", "--location", url], options);
+}
 
 function rowKey({ partition, seq }: Pick<InputRecord, "partition" | "seq">): string {
   return `${partition}-${`${seq}`.padStart(6, "0")}`;
