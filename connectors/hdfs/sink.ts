@@ -31,7 +31,8 @@ interface HdfsSinkPlace {
   readonly compression?: HdfsCompression;
   /**
    * When so many small files of batches have gathered, 2 to 200, they are joined to one, and so many of those once
-   * more; default 32. false: never.
+   * more; default 32. false: never. A program that reads the folder meanwhile may find a file that it has listed gone,
+   * and must list again.
    */
   readonly compactAfterFiles?: number | false;
   /** Of each request, > 0; default 30,000. */
