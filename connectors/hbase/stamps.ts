@@ -1,6 +1,6 @@
 // The timestamps of one writer's cells: the clock's, but each later than the one before and than all that it found
-// where it writes. So a clock that is behind or set back hides nothing that is written, and a cell that an administrator
-// has deleted does not hide what is written after it.
+// where it writes. So a clock that is behind or set back hides nothing that is written, and a cell that somebody has
+// deleted does not hide what is written after it.
 
 /** Gives timestamps in ms, each greater than the last. */
 export class Stamps {

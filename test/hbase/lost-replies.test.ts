@@ -51,7 +51,7 @@ async function shown(jobName: string): Promise<string | undefined> {
   return value && Buffer.from(value).toString();
 }
 
-it("an append whose reply is lost is of unknown outcome, is recognised when it is repeated, and is shown then", async () => {
+it("an append whose reply is lost is of unknown outcome; repeated, it is recognised, and shown", async () => {
   const job = newName("lost");
   await using writer = await begin(job);
   const mine = entry("mine");

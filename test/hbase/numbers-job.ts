@@ -1,5 +1,5 @@
-// A job of eight batches whose records take a while, from memory to a table of HBase, with its checkpoint there too, and
-// what it tells while it runs.
+// A job of eight batches whose records take a while, from memory to a table of HBase, with its checkpoint there too,
+// and what it tells while it runs.
 import { map } from "rxjs";
 import { hbaseStore } from "../../checkpoints/hbase.ts";
 import { hbaseSink } from "../../connectors/hbase/index.ts";
@@ -8,7 +8,7 @@ import { defineJob, type JobEvent, mapAsync, type RunResult, runJob, type Tidema
 import { waitUntil } from "../servers/wait-until.ts";
 import { newName, type TestCluster } from "./cluster.ts";
 
-export const RECORDS = 2_000;
+const RECORDS = 2_000;
 const { signal } = new AbortController();
 
 export interface NumbersJob {

@@ -1,5 +1,5 @@
-// An HBase that goes away while a job runs, with its rows and its checkpoint in it: the job waits, says so, and goes on;
-// nothing is lost or doubled.
+// An HBase that goes away while a job runs, with its rows and its checkpoint in it: the job waits, says so, and goes
+// on; nothing is lost or doubled.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { hbaseStore } from "../../checkpoints/hbase.ts";
 import { TransientError } from "../../runtime/index.ts";

@@ -1,5 +1,5 @@
-// Real processes with their checkpoint in HBase: killed at each point of a batch, and frozen until another run has taken
-// over and gone on.
+// Real processes with their checkpoint in HBase: killed at each point of a batch, and frozen until another run has
+// taken over and gone on.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

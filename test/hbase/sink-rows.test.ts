@@ -151,7 +151,7 @@ describe("whose cells win", () => {
     expect(await witness.row(table, "k")).toEqual(["f:value=one"]);
   });
 
-  it("a batch that was broken off while its rows were written keeps its timestamp, and a later one's is greater", async () => {
+  it("a batch that was broken off while it was written keeps its timestamp, and a later one's is greater", async () => {
     const name = newName("markers");
     await test.cluster.ensureTable(name, [MARKER_FAMILY], signal);
     const lineageId = newName("lineage");

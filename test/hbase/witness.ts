@@ -30,7 +30,8 @@ export interface Witness extends AsyncDisposable {
 /** Starts the client; it needs a JDK, and some seconds. */
 export function startWitness({ jars, configuration }: HbaseAddresses): Witness {
   const speed = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"];
-  const child = spawn("java", [...javaDefaults, ...speed, "-cp", `${configuration}:${jars}`, program], {
+  const java = "java";
+  const child = spawn(java, [...javaDefaults, ...speed, "-cp", `${configuration}:${jars}`, program], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   let said = "";
