@@ -142,6 +142,18 @@ export class Committer implements AsyncDisposable {
   }
 }
 
+/** Commits that all come down to one write, made when it is first asked for. */
+export function commitsBy(write: () => Promise<unknown>): BatchCommits {
+  return {
+    commitSync: async () => void (await write()),
+    commitAsync: (listener = () => {}) => {
+      write()
+        .then(() => listener(undefined), listener)
+        .catch(() => {});
+    },
+  };
+}
+
 /** For function sinks of jobs that commit by themselves. */
 export const refusedCommits: BatchCommits = {
   commitSync: () => Promise.reject(notManual("commitSync")),

@@ -13,7 +13,7 @@ import { originalError } from "../errors.ts";
 import type { EndReason } from "../events.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { countOffsets, type Plan, positionsAfter } from "../plan/plan.ts";
-import { refusedCommits } from "./committer.ts";
+import { commitsBy, refusedCommits } from "./committer.ts";
 import { withDeadline } from "./deadline.ts";
 import { planOf, prepareInTerm, record } from "./in-term.ts";
 import { withRecordOfRow } from "./locate-row.ts";
@@ -93,19 +93,26 @@ async function commitAndRecord(
   stopSignal: AbortSignal,
 ): Promise<BatchInHand | undefined> {
   const { batchId, hash: planHash } = inHand.plan;
-  await using prepared = await prepareInTerm(term, inHand, {
+  const { job, clock, abortSignal } = term.input;
+  /** A function sink's own commit of this batch, planned before the job's `commit` became "manual": its completion. */
+  let early: Promise<BatchInHand | undefined> | undefined;
+  const completeEarly = () => {
+    early ??= recordCompletion(term, memory, inHand.plan, prepared, undefined, stopSignal);
+    return early;
+  };
+  await using prepared: PreparedBatch = await prepareInTerm(term, inHand, {
     recordPoison: (records) =>
       record(term, memory, (signal) => term.journal.append({ kind: "poison", batchId, planHash, records }, signal)),
-    commits: refusedCommits,
+    commits: job.commit === "manual" ? commitsBy(completeEarly) : refusedCommits,
   });
   const { transaction } = prepared;
   const isJoint = transaction !== undefined && term.journal.canJoin(transaction);
-  const { job, clock, abortSignal } = term.input;
   const deadline = { phase: "commit", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
   await withDeadline(deadline, async () => {
     await prepared.commitDeadLetters();
     if (!isJoint) await prepared.commitRows();
   });
+  if (early !== undefined) return await early;
   return await recordCompletion(term, memory, inHand.plan, prepared, isJoint ? transaction : undefined, stopSignal);
 }
 

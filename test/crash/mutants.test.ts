@@ -63,6 +63,7 @@ const mutants: Record<string, Mutant> = {
         file: "runtime/engine/scheduler.ts",
         from: `    if (!isJoint) await prepared.commitRows();
   });
+  if (early !== undefined) return await early;
   return await recordCompletion(term, memory, inHand.plan, prepared, isJoint ? transaction : undefined, stopSignal);`,
         to: `  });
   const next = await recordCompletion(term, memory, inHand.plan, prepared, undefined, stopSignal);

@@ -6,6 +6,7 @@ import type { NumberedEntry } from "../../runtime/contract/store.ts";
 import type { CompleteEntry, EntryBody } from "../../runtime/journal/entry.ts";
 import { decodeEntry, type JournalEntry } from "../../runtime/journal/entry.ts";
 import { countOffsets, type Plan, type PoisonRecord, planHash } from "../../runtime/plan/plan.ts";
+import { checkCommit, checkUnplannedRows } from "./at-least-once.ts";
 import type { Committed, SimulatedTable } from "./simulated-sink.ts";
 import type { SimulatedLog, WriterIdentity } from "./simulated-store.ts";
 import type { SimulatedWorld } from "./world.ts";
@@ -29,6 +30,10 @@ export interface Lineage {
   readonly plans: Map<number, Plan>;
   readonly completed: CompletedBatch[];
   readonly abandoned: Set<number>;
+  /** Where each partition was begun to be read. */
+  readonly begins: Map<number, bigint>;
+  /** Whether batches ran without recorded plans. */
+  wasUnplanned: boolean;
   resets: number;
   home: SimulatedLog;
   movedTo: string | undefined;
@@ -82,7 +87,13 @@ export class Ledger {
   }
 
   /** A process has read a piece of the log. */
-  onRead(range: OffsetRange, processName: string): void {
+  onRead(range: OffsetRange, processName: string, plans: boolean): void {
+    const lineage = this.newest;
+    if (lineage !== undefined && !plans) {
+      lineage.wasUnplanned = true;
+      if (!lineage.begins.has(range.partition)) lineage.begins.set(range.partition, range.fromOffset);
+      return;
+    }
     const isPlanned = this.#planned.some(
       (planned) =>
         planned.partition === range.partition &&
@@ -97,13 +108,18 @@ export class Ledger {
     const { lineageId, batchId, planHash: hash, rows } = commit;
     this.#world.note(`  batch ${batchId} is visible: ${JSON.stringify(rows)}`);
     const lineage = this.lineages.get(lineageId);
+    if (commit.isUnplanned) {
+      if (table === this.#world.table) checkUnplannedRows(this.#world, commit);
+      return;
+    }
     const plan = lineage?.plans.get(batchId);
     const what = `batch ${batchId} written by ${processName}`;
     if (lineage === undefined || plan?.hash !== hash) {
       this.#violate(`2.1 ${what} has no durable plan with its hash`);
       return;
     }
-    const same = table.commits.filter((other) => other.lineageId === lineageId && other.batchId === batchId);
+    const planned = table.commits.filter(({ isUnplanned }) => !isUnplanned);
+    const same = planned.filter((other) => other.lineageId === lineageId && other.batchId === batchId);
     if (same.length > 1) this.#violate(`2.6 ${what} is visible twice`);
     const mayComeLate = table.kind === "unique" && lineage.abandoned.has(batchId);
     if (lineage.inHand?.batchId !== batchId && !mayComeLate) this.#violate(`2.4 ${what} is not in hand`);
@@ -144,6 +160,8 @@ export class Ledger {
       plans: new Map(),
       completed: [],
       abandoned: new Set(),
+      begins: new Map(),
+      wasUnplanned: false,
       resets: 0,
       home: log,
       movedTo: undefined,
@@ -173,6 +191,12 @@ export class Ledger {
       case "complete":
         this.#onComplete(lineage, body);
         return;
+      case "commit":
+        lineage.wasUnplanned = true;
+        checkCommit(this.#world, lineage, body);
+        this.#move(lineage, body.ranges, body.positions, `the commit of batch ${body.batchId}`);
+        lineage.nextBatchId = body.batchId + 1;
+        return;
       case "reset":
         if (lineage.inHand?.batchId !== body.abandonedBatchId) this.#violate("2.12 a reset drops a batch in silence");
         if (lineage.inHand !== undefined) {
@@ -181,7 +205,8 @@ export class Ledger {
         }
         lineage.inHand = undefined;
         lineage.positions = positionsOf(body.positions);
-        lineage.resets++;
+        if (body.reason === "the job's start") for (const at of lineage.positions) lineage.begins.set(...at);
+        else lineage.resets++;
         return;
       case "moving":
         lineage.movedTo = body.to;
@@ -198,6 +223,7 @@ export class Ledger {
     if (lineage.inHand !== undefined) this.#violate(`2.4 batch ${batchId} is planned while another is in hand`);
     if (planHash(lineage.id, batchId, ranges) !== plan.hash) this.#violate(`2.6 batch ${batchId} has a wrong hash`);
     for (const range of ranges) {
+      if (!lineage.begins.has(range.partition)) lineage.begins.set(range.partition, range.fromOffset);
       const at = lineage.positions.get(range.partition);
       const isContiguous = at === undefined || at === range.fromOffset;
       if (!isContiguous) this.#violate(`2.3 ${describe(range)} does not begin at ${at}`);
@@ -218,16 +244,23 @@ export class Ledger {
     if (countOffsets(plan.ranges) > 0n && !this.#isWritten(this.#world.table, lineage, body)) {
       this.#violate(`2.4 batch ${plan.batchId} is complete, but its rows are not visible`);
     }
-    for (const { partition, untilOffset } of plan.ranges) lineage.positions.set(partition, untilOffset);
-    const recorded = positionsOf(body.positions);
-    const isSame =
-      recorded.size === lineage.positions.size &&
-      [...recorded].every(([partition, offset]) => lineage.positions.get(partition) === offset);
-    if (!isSame) this.#violate(`2.9 the completion of batch ${plan.batchId} records other positions`);
+    this.#move(lineage, plan.ranges, body.positions, `the completion of batch ${plan.batchId}`);
     lineage.completed.push({ plan, poison: lineage.poison, lost: body.lost });
     lineage.inHand = undefined;
     lineage.nextBatchId = plan.batchId + 1;
     if (body.next !== undefined) this.#onPlan(lineage, body.next);
+  }
+
+  #move(lineage: Lineage, ranges: readonly OffsetRange[], positions: readonly Position[], what: string): void {
+    for (const { partition, fromOffset, untilOffset } of ranges) {
+      if (!lineage.begins.has(partition)) lineage.begins.set(partition, fromOffset);
+      lineage.positions.set(partition, untilOffset);
+    }
+    const recorded = positionsOf(positions);
+    const isSame =
+      recorded.size === lineage.positions.size &&
+      [...recorded].every(([partition, offset]) => lineage.positions.get(partition) === offset);
+    if (!isSame) this.#violate(`2.9 ${what} records other positions`);
   }
 
   #onEpoch(lineage: Lineage, epoch: bigint): void {
@@ -245,7 +278,7 @@ export class Ledger {
     if (body.kind !== "arrived") this.#violate(`2.12 "${body.kind}" in a copy that has not arrived`);
     this.#copies.delete(log);
     const tail = lineage.history.slice(lineage.history.length - copied.length);
-    const lastCompletion = lineage.history.findLastIndex((text) => text.includes('"complete"'));
+    const lastCompletion = lineage.history.findLastIndex((text) => /"(complete|commit)"/.test(text));
     const isWhole = copied.length >= lineage.history.length - lastCompletion;
     if (tail.join() !== copied.join() || (lastCompletion >= 0 && !isWhole)) {
       this.#violate("2.12 the copied history is not the job's");
@@ -262,7 +295,11 @@ export class Ledger {
 
   #isWritten(table: SimulatedTable, lineage: Lineage, { batchId, planHash: hash }: CompleteOrPoison): boolean {
     return table.commits.some(
-      (commit) => commit.lineageId === lineage.id && commit.batchId === batchId && commit.planHash === hash,
+      (commit) =>
+        !commit.isUnplanned &&
+        commit.lineageId === lineage.id &&
+        commit.batchId === batchId &&
+        commit.planHash === hash,
     );
   }
 
@@ -279,7 +316,7 @@ export function rowOf(partition: number, offset: bigint): string {
 }
 
 function isHistory({ kind }: EntryBody): boolean {
-  return kind === "plan" || kind === "complete" || kind === "poison" || kind === "reset";
+  return kind !== "begin" && kind !== "moving" && kind !== "arrived";
 }
 
 function textOf(body: EntryBody): string {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import type { CommitMode } from "../../runtime/contract/job.ts";
 import * as wholeRuntime from "../../runtime/index.ts";
 import { type Edit, makeMutant } from "../crash/mutant.ts";
 import { faultAt, noFaults } from "./faults.ts";
@@ -22,6 +23,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 interface Mutant {
   readonly edits?: readonly Edit[];
   readonly breakWorld?: (world: SimulatedWorld) => void;
+  /** As in schedules; by default those of the seed. */
+  readonly commitModes?: readonly [CommitMode, ...CommitMode[]];
   /** What is found, in one of the seeds. */
   readonly finds: RegExp;
 }
@@ -33,6 +36,7 @@ const mutants: Record<string, Mutant> = {
         file: "runtime/engine/scheduler.ts",
         from: `    if (!isJoint) await prepared.commitRows();
   });
+  if (early !== undefined) return await early;
   return await recordCompletion(term, memory, inHand.plan, prepared, isJoint ? transaction : undefined, stopSignal);`,
         to: `  });
   const next = await recordCompletion(term, memory, inHand.plan, prepared, undefined, stopSignal);
@@ -80,6 +84,23 @@ const mutants: Record<string, Mutant> = {
     ],
     finds: /does not tell where the job stands/,
   },
+  "commits at intervals what is not written yet": {
+    commitModes: [{ autoCommitIntervalMs: 1 }],
+    edits: [
+      {
+        file: "runtime/engine/run-unplanned.ts",
+        from: "if (isManual) committer.add(commit);",
+        to: "committer.add(commit);",
+      },
+      { file: "runtime/engine/run-unplanned.ts", from: "if (!isManual) committer.add(commit);", to: "" },
+    ],
+    finds: /2\.4 the commit of batches .* is recorded, but .* is not visible/,
+  },
+  "does not tell a sink that a batch has no recorded plan": {
+    commitModes: [{ autoCommitIntervalMs: 100 }],
+    edits: [{ file: "runtime/engine/prepare-batch.ts", from: ", ...(isUnplanned && { isUnplanned })", to: "" }],
+    finds: /takes a batch without a recorded plan|was written under another plan|has no durable plan/,
+  },
   "takes its own terms for another run's": {
     edits: [
       { file: "runtime/journal/may-take-over.ts", from: "isNewer && seen.runId !== run.id", to: "isNewer" },
@@ -97,14 +118,15 @@ async function load(name: string, edits: readonly Edit[]): Promise<Runtime> {
 }
 
 describe("the simulation finds a runtime or a world that", () => {
-  for (const [name, { edits, breakWorld, finds }] of Object.entries(mutants)) {
+  for (const [name, { edits, breakWorld, commitModes, finds }] of Object.entries(mutants)) {
     test(
       name,
       async () => {
         const runtime = edits === undefined ? wholeRuntime : await load(name, edits);
         const found: string[] = [];
         for (let seed = 0; seed < MAX_SEEDS && !found.some((violation) => finds.test(violation)); seed++) {
-          const { violations } = await runSchedule({ seed, runtime, ...(breakWorld && { prepare: breakWorld }) });
+          const options = { ...(breakWorld && { prepare: breakWorld }), ...(commitModes && { commitModes }) };
+          const { violations } = await runSchedule({ seed, runtime, ...options });
           found.push(...violations);
         }
         expect(found.find((violation) => finds.test(violation)) ?? found.slice(0, 5)).toMatch(finds);
@@ -122,6 +144,22 @@ describe("the simulation finds a runtime or a world that", () => {
     };
     expect(await violations(wholeRuntime)).toEqual([]);
     expect((await violations(await load("no-second-look", edits))).join()).toMatch(/2\.6 .* is visible twice/);
+  });
+
+  test("does not record where a job begins that records no plans", async () => {
+    const edits = [{ file: "runtime/engine/run-unplanned.ts", from: "  await recordStarts(term, memory);\n", to: "" }];
+    const violations = async (runtime: Runtime) => {
+      const settings = { startingOffsets: "latest", commit: { autoCommitIntervalMs: 60_000 } } as const;
+      const scene = new Scene({ runtime, settings, records: [3] });
+      const first = scene.start("first", faultAt("sink.commit", "crash-before"), { trigger: "continuous" });
+      await scene.world.time.runUntil(() => false, 1_000);
+      scene.grow(0, 2);
+      await scene.settled(first);
+      await scene.run("second");
+      return scene.verdict();
+    };
+    expect(await violations(wholeRuntime)).toEqual([]);
+    expect((await violations(await load("no-starts", edits))).join()).toMatch(/2\.3 partition 0 never gave 0:3,0:4/);
   });
 
   test("begins a copy over a checkpoint in use", async () => {

@@ -1,6 +1,7 @@
 // One random schedule: a seed decides what the log gets, who starts, stops, resets and copies what and when, and what
 // goes wrong. After the trouble comes calm: everything that still runs is told to stop and must end, what is on its
 // way arrives, and one more run must finish all there is.
+import type { CommitMode } from "../../runtime/contract/job.ts";
 import { noFaults, randomFaults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import { JOB_NAME, type JobSettings, jobIn, PLAIN_SETTINGS, startRun } from "./simulated-job.ts";
@@ -20,6 +21,8 @@ export interface ScheduleOptions {
   readonly keepsTrace?: boolean;
   /** Breaks the world on purpose, before anything starts. */
   readonly prepare?: (world: SimulatedWorld) => void;
+  /** When the runs commit, each as one of these; by default the seed decides. */
+  readonly commitModes?: readonly [CommitMode, ...CommitMode[]];
 }
 
 /** Runs and judges the schedule of a seed. */
@@ -43,10 +46,11 @@ class Schedule {
   readonly #random: Random;
   readonly #settings: JobSettings;
   readonly #trims: boolean;
+  readonly #commitModes: readonly [CommitMode, ...CommitMode[]] | undefined;
   readonly #started: Started[] = [];
   #count = 0;
 
-  constructor({ seed, runtime, keepsTrace = false, prepare = () => {} }: ScheduleOptions) {
+  constructor({ seed, runtime, keepsTrace = false, prepare = () => {}, commitModes }: ScheduleOptions) {
     const tableKind = TABLE_KINDS[seed % TABLE_KINDS.length] ?? "epoch";
     this.world = new SimulatedWorld({ seed, runtime, tableKind, keepsTrace });
     const { random, topic } = this.world;
@@ -65,6 +69,8 @@ class Schedule {
     };
     for (let partitions = random.between(0, 3); partitions > 0; partitions--) topic.addPartition();
     this.#grow(random.between(0, 8));
+    const auto = { autoCommitIntervalMs: random.pick(1, 100, 2_000) };
+    this.#commitModes = commitModes ?? random.pick(undefined, undefined, [auto], ["manual"], ["batch", auto, "manual"]);
     const pageEntries = random.pick(1, 4, 16);
     for (const log of this.world.logs) log.pageEntries = pageEntries;
     prepare(this.world);
@@ -83,6 +89,7 @@ class Schedule {
   async calm(): Promise<void> {
     const { world } = this;
     world.faults = noFaults;
+    world.commitsEachBatch = true;
     for (const { process } of this.#started) {
       process.thaw();
       process.stop();
@@ -141,8 +148,14 @@ class Schedule {
     const trigger = random.pick("available-now", "available-now", "continuous", "once", { intervalMs: 300 } as const);
     const log = this.#place();
     const run = { trigger, takeOver: random.chance(0.6) };
-    const process = startRun(this.world, this.#name("run"), log, this.#settings, run);
+    const commit = this.#commitMode();
+    const process = startRun(this.world, this.#name("run"), log, { ...this.#settings, commit }, run);
     this.#started.push({ process, logs: [log], mayRefuse: this.#mayMove(log), isJudged: false });
+  }
+
+  /** In some schedules always "batch", in some another, in some now this and now that. */
+  #commitMode(): CommitMode {
+    return this.#commitModes === undefined ? "batch" : this.#random.pick(...this.#commitModes);
   }
 
   #startReset(): void {
@@ -230,7 +243,7 @@ class Schedule {
     const { world } = this;
     const log = this.#place();
     const run = { trigger: "available-now", takeOver: this.#random.chance(0.5) } as const;
-    const process = startRun(world, name, log, this.#settings, run);
+    const process = startRun(world, name, log, { ...this.#settings, commit: this.#commitMode() }, run);
     const isOver = () => process.outcome !== undefined || world.violations.length > 0;
     if (!(await world.time.runUntil(isOver, HOUR_MS))) world.violate(`${name} hangs`);
     const { outcome } = process;

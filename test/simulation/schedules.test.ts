@@ -61,12 +61,21 @@ for (const firstSeed of [...firstSeeds, freshSeed]) {
   );
 }
 
-const runs = TABLE_KINDS.map((tableKind) => ({ tableKind, resumes: tableKind === "last-opener" }));
-for (const { tableKind, resumes } of runs) {
+const runs = [
+  ...TABLE_KINDS.map((tableKind) => ({ tableKind, commit: "batch", resumes: tableKind === "last-opener" }) as const),
+  { tableKind: "epoch", commit: { autoCommitIntervalMs: 200 }, resumes: false },
+  { tableKind: "unique", commit: "manual", resumes: false },
+] as const;
+for (const { tableKind, commit, resumes } of runs) {
+  const how = `with a sink of the kind "${tableKind}" and commit: ${JSON.stringify(commit)}`;
   test.skipIf(givenSeed !== undefined)(
-    `a ${resumes ? "resuming " : ""}run survives every fault at every request, with a sink of the kind "${tableKind}"`,
+    `a ${resumes ? "resuming " : ""}run survives every fault at every request, ${how}`,
     async () => {
-      const input = { runtime, tableKind, resumes, settings: { ...PLAIN_SETTINGS, sendsDeadLetters: true } };
+      const settings = { ...PLAIN_SETTINGS, sendsDeadLetters: true, commit };
+      const prepare = (world: SimulatedWorld) => {
+        world.commitsEachBatch = true;
+      };
+      const input = { runtime, tableKind, resumes, settings, prepare };
       const requests = await countRequests(input);
       expect(requests).toBeGreaterThan(50);
       for (const kind of FAULT_KINDS) {

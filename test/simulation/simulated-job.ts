@@ -1,6 +1,6 @@
 // The job that runs in the simulation: each good record becomes one row that names it, some records are poison.
 import { map, tap } from "rxjs";
-import type { DeadLetter, Job, JobOptions, Trigger } from "../../runtime/contract/job.ts";
+import type { CommitMode, DeadLetter, Job, JobOptions, Trigger } from "../../runtime/contract/job.ts";
 import type { Sink } from "../../runtime/contract/sink.ts";
 import { rowOf } from "./ledger.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
@@ -21,6 +21,7 @@ export interface JobSettings {
   readonly minOffsetsPerBatch: number;
   readonly retainBatches: number;
   readonly phaseTimeoutMs: number;
+  readonly commit: CommitMode;
 }
 
 export const PLAIN_SETTINGS: JobSettings = {
@@ -32,12 +33,14 @@ export const PLAIN_SETTINGS: JobSettings = {
   minOffsetsPerBatch: 1,
   retainBatches: 1_000,
   phaseTimeoutMs: 30_000,
+  commit: "batch",
 };
 
 /** The job as one process has loaded it. */
 export function jobIn(world: SimulatedWorld, process: SimulatedProcess, settings: JobSettings): Job {
   const { startingOffsets, failOnDataLoss, maxOffsetsPerBatch } = settings;
-  const { minOffsetsPerBatch, retainBatches, phaseTimeoutMs } = settings;
+  const { minOffsetsPerBatch, retainBatches, phaseTimeoutMs, commit } = settings;
+  process.commitMode = commit;
   const { defineJob, deadLetter } = world.runtime;
   const deadLetters = simulatedSink(world, process, world.deadLetters) as Sink<DeadLetter>;
   const options: JobOptions = {
@@ -48,6 +51,7 @@ export function jobIn(world: SimulatedWorld, process: SimulatedProcess, settings
     onPoisonRecord: settings.sendsDeadLetters ? deadLetter(deadLetters) : "skip",
     retainBatches,
     phaseTimeoutMs,
+    commit,
   };
   const source = simulatedSource(world, process, startingOffsets, failOnDataLoss);
   const sink = simulatedSink(world, process, world.table);

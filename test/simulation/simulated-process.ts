@@ -2,6 +2,7 @@
 // crashed process gets no reply and fires no timer any more, so its code never goes on; what it had sent before may
 // still land.
 import type { Clock } from "../../runtime/clock.ts";
+import type { CommitMode } from "../../runtime/contract/job.ts";
 import type { FaultKind } from "./faults.ts";
 import type { SimulatedWorld } from "./world.ts";
 
@@ -32,6 +33,8 @@ export class SimulatedProcess {
   #life: "running" | "frozen" | "crashed" = "running";
   #whenThawed: (() => void)[] = [];
   #requestsAfterEnd = 0;
+  /** When the job that it runs commits. */
+  commitMode: CommitMode = "batch";
   /** Whether it ever stood still. */
   wasFrozen = false;
   /** How the program ended; undefined while it runs, and for ever when it crashed. */

@@ -7,8 +7,10 @@
 //   joint        like epoch, and the store can complete its transaction together with an entry (the same database)
 //   log          like last-opener, but where the log offers its own transactions, rows go into those: only the log
 //                refuses them then (Kafka, with the checkpoint in the same cluster)
+import type { OffsetRange } from "../../runtime/contract/positions.ts";
 import type {
   Batch,
+  BatchCommits,
   BatchWrite,
   EncodedRows,
   JointTransaction,
@@ -39,6 +41,8 @@ export interface Committed {
   readonly lineageId: string;
   readonly batchId: number;
   readonly planHash: string;
+  readonly ranges: readonly OffsetRange[];
+  readonly isUnplanned: boolean;
   readonly rows: readonly unknown[];
 }
 
@@ -58,7 +62,8 @@ export class SimulatedTable {
 
   /** What was written under this number in this lineage. */
   written({ lineageId, batchId }: Pick<Batch, "lineageId" | "batchId">): Committed | undefined {
-    const known = this.kind === "last-opener" || this.kind === "log" ? this.commits.slice(-1) : this.commits;
+    const marked = this.commits.filter(({ isUnplanned }) => !isUnplanned);
+    const known = this.kind === "last-opener" || this.kind === "log" ? marked.slice(-1) : marked;
     if (this.skipsByBatchIdAlone) return known.find((commit) => commit.batchId === batchId);
     return known.find((commit) => commit.lineageId === lineageId && commit.batchId === batchId);
   }
@@ -123,8 +128,10 @@ class SimulatedSinkWriter implements SinkWriter {
     return this.#table.kind === "log" && this.#context.logTransactions !== undefined;
   }
 
-  begin(batch: Batch): Promise<BatchWrite | "already-written"> {
-    return this.#ask("begin", batch.signal, () => (this.#isWritten(batch) ? "already-written" : this.#write(batch)));
+  begin(batch: Batch, commits?: BatchCommits): Promise<BatchWrite | "already-written"> {
+    return this.#ask("begin", batch.signal, () =>
+      this.#isWritten(batch) ? "already-written" : this.#write(batch, commits),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -134,13 +141,14 @@ class SimulatedSinkWriter implements SinkWriter {
   /** @throws CheckpointCorruptError it was written under another plan */
   #isWritten(batch: Batch): boolean {
     this.checkAllowed(false);
+    if (batch.isUnplanned) return false;
     const there = this.#table.written(batch);
     if (there === undefined) return false;
     if (there.planHash === batch.planHash || this.#table.skipsByBatchIdAlone) return true;
     throw new this.#world.runtime.CheckpointCorruptError(`batch ${batch.batchId} was written under another plan`);
   }
 
-  #write(batch: Batch): BatchWrite {
+  #write(batch: Batch, commits: BatchCommits | undefined): BatchWrite {
     const rows: unknown[] = [];
     const commit = () => this.#commit(batch, [...rows]);
     return {
@@ -149,14 +157,26 @@ class SimulatedSinkWriter implements SinkWriter {
         this.#ask("write", batch.signal, () => {
           for (const row of data as unknown[]) rows.push(row);
         }),
-      commit: () => this.#ask("commit", batch.signal, commit, true),
+      commit: async () => {
+        await this.#ask("commit", batch.signal, commit, true);
+        // What a function sink would do.
+        if (commits !== undefined && this.#process.commitMode === "manual") await this.#commitPositions(commits);
+      },
       [Symbol.asyncDispose]: async () => {},
     };
   }
 
-  #commit({ lineageId, batchId, planHash }: Batch, rows: readonly unknown[]): void {
-    const commit = { lineageId, batchId, planHash, rows };
-    if (this.#isWritten({ lineageId, batchId, planHash } as Batch)) {
+  async #commitPositions(commits: BatchCommits): Promise<void> {
+    const { random, commitsEachBatch } = this.#world;
+    const how = random.pick("sync", "async", "not");
+    if (commitsEachBatch || how === "sync") await commits.commitSync();
+    else if (how === "async") commits.commitAsync();
+  }
+
+  #commit(batch: Batch, rows: readonly unknown[]): void {
+    const { lineageId, batchId, planHash, ranges, isUnplanned = false } = batch;
+    const commit = { lineageId, batchId, planHash, ranges, isUnplanned, rows };
+    if (this.#isWritten(batch)) {
       throw new this.#world.runtime.TransientError("another attempt has written this batch");
     }
     this.#table.commits.push(commit);

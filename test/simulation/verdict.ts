@@ -1,6 +1,7 @@
 // Judges a simulated world when all is quiet: is everything that was ever in the log visible exactly once and in
 // order, unless the history says otherwise; and did every process end the way it may?
 
+import { judgeAtLeastOnce } from "./at-least-once.ts";
 import { type CompletedBatch, type Lineage, rowOf } from "./ledger.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { Committed } from "./simulated-sink.ts";
@@ -17,7 +18,9 @@ export function judgeOutput(world: SimulatedWorld): void {
   judgePositions(world, lineage);
   judgeOrder(world, lineage);
   for (const batch of lineage.completed) judgeBatch(world, lineage, batch);
-  if (lineage.resets === 0) judgeEachRecordOnce(world, lineage);
+  if (lineage.resets > 0) return;
+  if (lineage.wasUnplanned) judgeAtLeastOnce(world, lineage);
+  else judgeEachRecordOnce(world, lineage);
 }
 
 function judgePositions(world: SimulatedWorld, lineage: Lineage): void {
@@ -71,7 +74,9 @@ function judgeDeadLetters(world: SimulatedWorld, lineage: Lineage, batchId: numb
   const { commits } = world.deadLetters;
   // A job that only skips poison records sends no letters at all.
   if (commits.length === 0) return;
-  const sent = commits.filter((commit) => commit.lineageId === lineage.id && commit.batchId === batchId);
+  const sent = commits.filter(
+    (commit) => commit.lineageId === lineage.id && commit.batchId === batchId && !commit.isUnplanned,
+  );
   const letters = sent.flatMap(({ rows }) => rows as { partition: number; offset: string }[]);
   const named = letters.map(({ partition, offset }) => rowOf(partition, BigInt(offset))).sort();
   if (named.join() !== decided.join()) {
@@ -98,7 +103,7 @@ function judgeEachRecordOnce(world: SimulatedWorld, lineage: Lineage): void {
 }
 
 function commitsOf(world: SimulatedWorld, lineage: Lineage): Committed[] {
-  return world.table.commits.filter(({ lineageId }) => lineageId === lineage.id);
+  return world.table.commits.filter(({ lineageId, isUnplanned }) => lineageId === lineage.id && !isUnplanned);
 }
 
 export interface MayEnd {

@@ -34,6 +34,8 @@ export class SimulatedWorld {
   readonly violations: string[] = [];
   readonly trace: string[] | undefined;
   faults: Faults = noFaults;
+  /** Whether sinks of jobs with `commit: "manual"` commit with every batch, and not as it happens. */
+  commitsEachBatch = false;
   /** Whether a process that stands still goes on after a while; a scenario may want to say when. */
   thawsByItself = true;
 

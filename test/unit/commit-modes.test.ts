@@ -239,6 +239,23 @@ describe('commit: "manual"', () => {
     expect(await kindsOf(checkpoint)).toBe("begin, reset, commit 0-0, commit 1-2");
   });
 
+  test("a commit covers no batch that is not done, however long it had to wait", async () => {
+    const opened = Promise.withResolvers<void>();
+    const second = Promise.withResolvers<void>();
+    const checkpoint = storeWith(async (append, seq, ...rest) => {
+      if (seq === 2n) await opened.promise;
+      return append(seq, ...rest);
+    });
+    const sink = async (_: readonly number[], batch: FunctionBatch) => {
+      if (batch.batchId < 2) return batch.commitAsync(batch.batchId === 1 ? () => second.resolve() : undefined);
+      opened.resolve();
+      await second.promise;
+      expect(await committedIn(checkpoint)).toBe(6n);
+    };
+    await runJob(copyJob({ commit: "manual", checkpoint, sink }));
+    expect(await kindsOf(checkpoint)).toBe("begin, reset, commit 0-0, commit 1-1");
+  });
+
   test("a commitAsync that fails is told to every listener that waited for it, and the run is waited for", async () => {
     const checkpoint = storeWith((append, seq, ...rest) => {
       if (seq >= 2n) throw new ConfigError("the store is full");
@@ -311,6 +328,24 @@ describe("from one mode to another", () => {
     await runJob(copyJob({ ...given, commit: "batch" }));
     expect(sink.rows).toEqual(numbers(11));
     expect(await kindsOf(checkpoint)).toBe("begin, plan, begin, complete, commit 1-1, begin, plan, complete");
+  });
+
+  test("a batch that was planned may be committed by the function sink that finishes it", async () => {
+    const checkpoint = memoryStore();
+    const source = memorySource({ records: numbers(3) });
+    const failing = () => Promise.reject(new Error("no"));
+    await expect(runJob(copyJob({ commit: "batch", checkpoint, source, sink: failing }))).rejects.toThrow(
+      PipelineError,
+    );
+    const told: unknown[] = [];
+    const sink = async (_: readonly number[], batch: FunctionBatch) => {
+      batch.commitAsync((failure) => told.push(failure));
+      await batch.commitSync();
+      expect(await committedIn(checkpoint)).toBe(3n);
+    };
+    expect(await runJob(copyJob({ commit: "manual", checkpoint, source, sink }))).toMatchObject({ batches: 1 });
+    expect(told).toEqual([undefined]);
+    expect(await kindsOf(checkpoint)).toBe("begin, plan, begin, complete");
   });
 
   test("a planned batch after some that were not is written, whatever their numbers were", async () => {
