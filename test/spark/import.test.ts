@@ -84,9 +84,11 @@ function copyJob(read: readonly string[]) {
 const stopped: readonly [name: string, nextBatchId: number, inFlight: readonly string[] | undefined][] = [
   ["stopped", 3, undefined],
   ["stopped-v2", 3, undefined],
+  ["stopped-spark3", 3, undefined],
   ["pruned", 6, undefined],
   ["killed", 2, ["p:0:10-12", "p:1:4-10", "r:0:2-5"]],
   ["killed-v2", 2, ["p:0:10-12", "p:1:4-10", "r:0:2-5"]],
+  ["killed-spark3", 2, ["p:0:10-12", "p:1:4-10", "r:0:2-5"]],
   ["grown", 2, ["p:0:10-11", "p:3:0-4"]],
   ["killed-in-first", 0, ["p:0:3-7", "r:0:0-2"]],
   ["killed-in-first-v2", 0, ["p:0:3-7", "r:0:0-2"]],

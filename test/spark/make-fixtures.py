@@ -17,12 +17,15 @@ import sys
 import time
 from pathlib import Path
 
+import pyspark
+
 # Records to load before each batch: topic's suffix -> how many for each partition.
 FIRST = {"payments": [7, 4, 0], "refunds": [2]}
 SECOND = {"payments": [3, 0, 5]}
 THIRD = {"payments": [2, 6, 0], "refunds": [3]}
 V2 = {"spark.sql.streaming.offsetLog.formatVersion": "2"}
 
+# "spark": the major version that makes it; 4 unless given.
 SCENARIOS = {
     "stopped": {"batches": [FIRST, SECOND, THIRD]},
     "stopped-v2": {"batches": [FIRST, SECOND, THIRD], "conf": V2},
@@ -35,6 +38,8 @@ SCENARIOS = {
         "conf": {"spark.sql.streaming.minBatchesToRetain": "2"},
     },
     "grown": {"batches": [FIRST, SECOND, {"payments": [1, 0, 0, 4]}], "kill": True},
+    "stopped-spark3": {"batches": [FIRST, SECOND, THIRD], "spark": 3},
+    "killed-spark3": {"batches": [FIRST, SECOND, THIRD], "kill": True, "spark": 3},
     "stateful": {"batches": [FIRST, SECOND], "query": "stateful"},
     "two-sources": {"batches": [FIRST, SECOND], "query": "two-sources"},
 }
@@ -176,7 +181,8 @@ def main():
         child(name, brokers, jars, Path(folder))
         return
     brokers, jars, out, *names = sys.argv[1:]
-    for name in names or SCENARIOS:
+    here = int(pyspark.__version__.split(".")[0])
+    for name in names or [name for name, scenario in SCENARIOS.items() if scenario.get("spark", 4) == here]:
         make(name, brokers, jars, Path(out).resolve())
     shutil.rmtree(Path(out) / ".making")
 
