@@ -32,11 +32,18 @@ export function addImport(checkpoint: Command, context: CommandContext): void {
         "against its log.",
     )
     .argument("<job>", "job file, or the job's name (file: URLs are then relative to the current folder)")
-    .requiredOption("--from <place>", "kafka://HOST:9092?group=GROUP, spark:DIR, … (docs/moving-in.md)")
+    .requiredOption("--from <place>", "what the other program saved, as in the examples")
     .option("--to <url>", "where the checkpoint is to be; the job's own unless given (file:.tidemark for a name)")
     .option("--execute", "write it")
     .action((job: string, flags: ImportFlags) => run(context, job, flags));
-  addCommonFlags(command, "checkpoint import --from 'kafka://10.0.0.1:9092?group=billing' job.ts");
+  const places = [
+    "'kafka://10.0.0.1:9092?group=billing'",
+    "spark:DIR",
+    "spark:webhdfs://namenode:9870/DIR",
+    "zookeeper://zk:2181/consumers/billing",
+    "'hbase://zk/TABLE?group=billing&topic=bills'",
+  ];
+  addCommonFlags(command, places.map((from) => `checkpoint import --from ${from} job.ts`).join("\n"));
 }
 
 async function run(context: CommandContext, job: string, flags: ImportFlags): Promise<void> {
