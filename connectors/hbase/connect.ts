@@ -1,6 +1,7 @@
 // Connects to a cluster in the protocol that it speaks, which ZooKeeper tells; never guessed, and never tried out: a
 // client of the one hangs on a server of the other.
 import type { HBaseAddress } from "./address.ts";
+import { Hbase094Cluster } from "./hbase094-cluster.ts";
 import { protocolOf } from "./in-zookeeper.ts";
 import { RpcCluster } from "./rpc-cluster.ts";
 import type { HBaseCluster } from "./table.ts";
@@ -13,5 +14,5 @@ import type { HBaseCluster } from "./table.ts";
 export async function connectHBase(address: HBaseAddress, signal: AbortSignal): Promise<HBaseCluster> {
   const protocol = await protocolOf(address, signal);
   if (protocol === "2.x") return new RpcCluster(address);
-  throw new Error("the protocol of HBase 0.94 has no client yet");
+  return new Hbase094Cluster(address);
 }
