@@ -1,5 +1,5 @@
-// What must hold where batches run without recorded plans (job option `commit`): rows may be visible more than once, but
-// nothing is recorded as done that is not visible, and in the end every record is.
+// What must hold where batches run without recorded plans (job option `commit`): rows may be visible more than once,
+// but nothing is recorded as done that is not visible, and in the end every record is.
 import type { OffsetRange } from "../../runtime/contract/positions.ts";
 import type { CommitEntry } from "../../runtime/journal/entry.ts";
 import { type Lineage, rowOf } from "./ledger.ts";

@@ -5,6 +5,7 @@ import {
   type DeadLetter,
   deadLetter,
   defineJob,
+  type FunctionBatch,
   type Job,
   json,
   mapAsync,
@@ -221,6 +222,34 @@ const sink = consoleSink();
 const same$ = <T>(records$: Observable<T>) => records$;
 // @ts-expect-error a misspelt option
 export const misspelt = defineJob({ name: "x", source: payments, pipeline: same$, sink, triger: "once" });
+// @ts-expect-error no such commit mode
+export const noCommit = defineJob({ name: "x", source: payments, pipeline: same$, sink, commit: "auto" });
+// @ts-expect-error a misspelt interval
+export const noInterval = defineJob({ name: "x", source: payments, pipeline: same$, sink, commit: { intervalMs: 5 } });
+export const autoCommit = defineJob({
+  name: "auto",
+  source: payments,
+  pipeline: same$,
+  sink,
+  commit: { autoCommitIntervalMs: 5_000 },
+  storeTimeoutMs: 60_000,
+});
+export const manualCommit = defineJob({
+  name: "manual",
+  source: payments,
+  pipeline: (records$) => records$.pipe(map(({ value }) => value.id)),
+  sink: async (rows, batch) => {
+    same<Same<typeof rows, readonly number[]>>();
+    same<Same<typeof batch, FunctionBatch>>();
+    const committed: Promise<void> = batch.commitSync();
+    await committed;
+    batch.commitAsync();
+    batch.commitAsync((failure) => void failure);
+    // @ts-expect-error there is no commit but these
+    batch.commit();
+  },
+  commit: "manual",
+});
 // @ts-expect-error no such trigger
 export const noTrigger = defineJob({ name: "x", source: payments, pipeline: same$, sink, trigger: "daily" });
 // @ts-expect-error a pipeline must return an Observable

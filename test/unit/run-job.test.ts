@@ -391,6 +391,9 @@ describe("defining a job", () => {
     ["a sink that is none", { sink: {} }, /sink is an object, not a sink/],
     ["a pipeline that is no function", { pipeline: 1 }, /pipeline is 1, not a function/],
     ["an unknown poison policy", { onPoisonRecord: "ignore" }, /onPoisonRecord cannot be "ignore"/],
+    ["an unknown commit mode", { commit: "auto" }, /commit cannot be "auto"/],
+    ["a commit interval of 0", { commit: { autoCommitIntervalMs: 0 } }, /autoCommitIntervalMs must be .* above 0/],
+    ["a store timeout of 0", { storeTimeoutMs: 0 }, /storeTimeoutMs must be a whole number/],
     ["an empty checkpoint", { checkpoint: "" }, /checkpoint is ""/],
   ])("%s is a ConfigError", (_, change, message) => {
     expect(() => defineJob({ ...whole, ...change } as never)).toThrow(ConfigError);
