@@ -136,7 +136,7 @@ export class KafkaLogWriter implements LogWriter {
     await view.refresh(signal);
     const last = view.job(jobName)?.heartbeat;
     if (last !== undefined && last.epoch > heartbeat.epoch) return;
-    const bytes = heartbeatRecords(jobName, heartbeat).finish(codecs.none, plainStamp(heartbeat.atMs));
+    const bytes = heartbeatRecords(jobName, heartbeat).finish(codecs.none, plainStamp());
     const at = { topic, partition: ONLY_PARTITION };
     const { leader } = client.cluster.locate(at);
     const request = { transactionalId: null, timeoutMs, batches: [{ ...at, bytes }] };

@@ -31,8 +31,8 @@ export interface BatchStamp {
 }
 
 /** Stamps a batch that is in no transaction: the broker counts nothing, and a batch sent twice is there twice. */
-export function plainStamp(timestamp: number): BatchStamp {
-  return { producerId: NO_PRODUCER, producerEpoch: -1, baseSequence: -1, timestamp };
+export function plainStamp(): BatchStamp {
+  return { producerId: NO_PRODUCER, producerEpoch: -1, baseSequence: -1, timestamp: Date.now() };
 }
 
 /** A record batch under construction; all of it is one partition's. */
