@@ -41,7 +41,7 @@ export function addImport(checkpoint: Command, context: CommandContext): void {
     "spark:DIR",
     "spark:webhdfs://namenode:9870/DIR",
     "zookeeper://zk:2181/consumers/billing",
-    "'hbase://zk/TABLE?group=billing&topic=bills'",
+    "'hbase://zk/TABLE?group=G&topic=bills'",
   ];
   addCommonFlags(command, places.map((from) => `checkpoint import --from ${from} job.ts`).join("\n"));
 }
