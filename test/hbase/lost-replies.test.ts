@@ -5,7 +5,7 @@ import { FAMILY } from "../../checkpoints/hbase/job-row.ts";
 import { readEntries } from "../../checkpoints/hbase/read-log.ts";
 import { OFFSETS_FAMILY, ShownOffsets } from "../../checkpoints/hbase/shown-offsets.ts";
 import { takeOver } from "../../checkpoints/hbase/take-over.ts";
-import { checkedAddress } from "../../connectors/hbase/client.ts";
+import { checkedAddress, type HBaseTable } from "../../connectors/hbase/client.ts";
 import { RpcCluster } from "../../connectors/hbase/rpc-cluster.ts";
 import { type Entry, type LogWriter, OutcomeUnknownError, TidemarkError } from "../../runtime/index.ts";
 import { collect, entry, next } from "../contracts/checkpoint-store-bench.ts";
@@ -75,13 +75,28 @@ it("an append that never arrived is of unknown outcome too, and is appended when
 });
 
 it("an append whose positions could not be shown is repeated until they are", async () => {
-  const job = newName("lost");
-  await using writer = await begin(job);
+  const jobName = newName("lost");
+  const real = test.cluster.table(test.offsetsTable);
+  let failures = 0;
+  const flaky: HBaseTable = {
+    name: real.name,
+    get: (...args) => real.get(...args),
+    getRange: (...args) => real.getRange(...args),
+    checkAndPut: (...args) => real.checkAndPut(...args),
+    scan: (...args) => real.scan(...args),
+    write: async (...args) => {
+      if (++failures === 1) throw new OutcomeUnknownError("the table is away");
+      await real.write(...args);
+    },
+  };
+  const shownOffsets = new ShownOffsets(flaky, jobName);
+  const table = test.cluster.table(test.table);
+  await using writer = await takeOver({ table, jobName, shownOffsets }, next("begin"), signal);
   const mine = entry("mine");
-  proxy.loseReply("Multi");
   await expect(writer.append(1n, mine, positions(7n), signal)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  expect(await shown(jobName)).toBeUndefined();
   expect(await writer.append(1n, mine, positions(7n), signal)).toEqual({ is: "exists", entry: mine });
-  expect(await shown(job)).toBe("7");
+  expect(await shown(jobName)).toBe("7");
 });
 
 it("a take-over whose reply is lost is settled by the next one", async () => {
