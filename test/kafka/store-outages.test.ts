@@ -1,5 +1,6 @@
-// A network that loses replies and requests between the store and a real broker: whatever is repeated with the same
-// token is there once, nothing is lost, and two writers do not shut each other out for ever.
+// A network that loses replies and requests between the store and a real broker, and a broker that freezes, dies and
+// comes back: whatever is repeated with the same token is there once, nothing is lost, and two writers do not shut each
+// other out for ever.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { kafkaStore } from "../../checkpoints/kafka.ts";
@@ -17,6 +18,8 @@ import type { KafkaAddresses } from "../servers/kafka/server.ts";
 import { type LossyProxy, lossyProxy } from "../servers/lossy-proxy.ts";
 
 const APPENDS = 60;
+/** Two calls of some requests each, of a second at most. */
+const FROZEN_CALLS_MS = 60_000;
 /** How the request that ends a transaction begins: its number and version, as the protocol writes them. */
 const END_TXN = "\u0000\u001a\u0000\u0005";
 const { signal } = new AbortController();
@@ -106,6 +109,50 @@ it(`loses and doubles none of ${APPENDS} entries when every other call loses som
   ).toEqual(written.map(({ token }) => token));
   expect(proxy.lost).toBeGreaterThan(APPENDS / 4);
 }, 120_000);
+
+it("a call to a broker that is frozen ends within its time, and the same entry is there once when it thaws", async () => {
+  const job = newName();
+  await using store = kafkaStore({ brokers: [kafka.bootstrap], requestTimeoutMs: 1_000 });
+  await using writer = await store.takeOver(job, next("begin"), signal);
+  const mine = entry("mine");
+  kafka.pause();
+  try {
+    const beganMs = performance.now();
+    await expect(writer.append(1n, mine, [], signal)).rejects.toMatchObject({ retryable: true });
+    await expect(store.bounds(job, signal)).rejects.toMatchObject({ retryable: true });
+    expect(performance.now() - beganMs).toBeLessThan(FROZEN_CALLS_MS);
+  } finally {
+    kafka.resume();
+  }
+  for (let isThere = false; !isThere; ) {
+    const answer = await writer.append(1n, mine, [], signal).catch(() => undefined);
+    isThere = answer?.is === "appended" || (answer?.is === "exists" && answer.entry.token === mine.token);
+  }
+  expect(await texts(store, job)).toEqual(["begin", "mine"]);
+}, 120_000);
+
+it.each(["restart", "kill"] as const)(
+  "goes on after the broker is gone (%s), with everything it had",
+  async (how) => {
+    const job = newName();
+    await using store = kafkaStore({ brokers: [kafka.bootstrap], requestTimeoutMs: 5_000 });
+    await using writer = await store.takeOver(job, next("begin"), signal);
+    for (let seq = 1n; seq <= 10n; seq++) {
+      expect(await writer.append(seq, entry(`${seq}`), [], signal)).toEqual({ is: "appended" });
+    }
+    if (how === "restart") await kafka.restart();
+    else {
+      await kafka.kill();
+      await expect(store.bounds(job, signal)).rejects.toMatchObject({ retryable: true });
+      await kafka.start();
+    }
+    expect(await store.bounds(job, signal)).toEqual({ first: 0n, head: 10n });
+    await using later = await store.takeOver(job, next("again"), signal);
+    expect(await later.append(12n, entry("12"), [], signal)).toEqual({ is: "appended" });
+    expect((await texts(store, job)).slice(-3)).toEqual(["10", "again", "12"]);
+  },
+  120_000,
+);
 
 /** Begins a term, as often as it takes; what was begun or appended and not heard of is found in the log. */
 async function begun(store: CheckpointStore, job: string, written: Entry[]): Promise<LogWriter> {
