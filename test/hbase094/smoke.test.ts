@@ -138,7 +138,8 @@ describe("a checkpoint", () => {
       scan = new Scan(Bytes.toBytes("orders:${job}:"), Bytes.toBytes("orders:${job};"));
       last = null;
       for (result : table.getScanner(scan)) last = result;
-      for (kv : last.raw()) System.out.println(Bytes.toString(kv.getQualifier()) + "=" + Bytes.toString(kv.getValue()));`);
+      text(bytes) { return Bytes.toString(bytes); }
+      for (kv : last.raw()) System.out.println(text(kv.getQualifier()) + "=" + text(kv.getValue()));`);
     expect(lines).toEqual(["0=5", "1=6"]);
   });
 });
