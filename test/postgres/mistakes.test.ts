@@ -382,6 +382,7 @@ describe("migrations", () => {
     await Promise.all(stores.map((store) => store.takeOver("job", begin, signal)));
     expect(await database.query(`select part, version from ${schema}.migrations`)).toEqual([
       { part: "store", version: 1 },
+      { part: "store", version: 2 },
     ]);
     for (const store of stores) await store[Symbol.asyncDispose]();
   });
