@@ -29,10 +29,16 @@ export function doctor(job: Job, options: ProgramOptions = {}): Promise<Finding[
     const history = await checkpointFindings(context, findings);
     await otherRunFindings(context, findings);
     await sourceFindings(context, findings, history);
-    const { sink } = context.job;
-    findings.push({ check: "sink", status: "ok", detail: `${sink.target ?? sink.kind}: ${sink.guarantee}` });
+    findings.push({ check: "sink", status: "ok", detail: sinkDetail(context.job) });
     return findings;
   });
+}
+
+/** Without recorded plans no sink is exactly-once. */
+function sinkDetail({ sink, commit }: ProgramContext["job"]): string {
+  const target = sink.target ?? sink.kind;
+  if (commit === "batch" || sink.guarantee === "at-least-once") return `${target}: ${sink.guarantee}`;
+  return `${target}: at-least-once, for commit is not "batch"`;
 }
 
 async function storeFindings({ store, signal }: ProgramContext, findings: Finding[]): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type DeadLetter,
   deadLetter,
   defineJob,
+  doctor,
   type FunctionBatch,
   type JobEvent,
   type JobOptions,
@@ -399,6 +400,15 @@ describe("what was committed together", () => {
     await copyCheckpoint({ jobName: "copy", from: checkpoint, to });
     expect((await batches(job, { checkpoint: to })).map(({ batchId }) => batchId)).toEqual([3, 2]);
   });
+});
+
+test("doctor says that no sink is exactly-once without recorded plans", async () => {
+  const details = async (commit: CommitMode) => {
+    const findings = await doctor(copyJob({ commit, checkpoint: memoryStore() }));
+    return findings.find(({ check }) => check === "sink")?.detail;
+  };
+  expect(await details("batch")).toBe("memory: exactly-once");
+  expect(await details("manual")).toBe('memory: at-least-once, for commit is not "batch"');
 });
 
 test("offsets shows the running job's current offset beside the committed one", async () => {
