@@ -118,7 +118,6 @@ it("a topic that was deleted and made anew while the job ran is missed, and not 
   const jobName = newName("job");
   await using writer = await store.takeOver(jobName, next("begin"), signal);
   await topics.delete(topic);
-  await expect(store.bounds(jobName, signal)).rejects.toThrow(CheckpointMissingError);
   await topics.create(1, { "cleanup.policy": "compact" }, topic);
   await expect(writer.append(1n, entry("1"), [], signal)).rejects.toThrow(CheckpointMissingError);
   await expect(store.bounds(jobName, signal)).rejects.toThrow(CheckpointMissingError);
