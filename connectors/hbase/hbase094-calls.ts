@@ -39,7 +39,8 @@ export class Hbase094Calls implements AsyncDisposable {
    */
   async run<T>(work: Work094, send: (client: Client, driver: Driver, reply: Callback<T>) => void): Promise<T> {
     const { table, doing, writes, signal } = work;
-    const patience = new Patience({ table, doing, writes, cluster: this.#address.zookeeper }, signal);
+    const { zookeeper: cluster, user } = this.#address;
+    const patience = new Patience({ table, doing, writes, cluster, user }, signal);
     const driver = await loadHBaseClient();
     for (;;) {
       try {

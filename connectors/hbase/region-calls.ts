@@ -99,7 +99,8 @@ export class RegionCalls implements AsyncDisposable {
 
   /** Decides how often one piece of work may look for its regions again. */
   patience(work: Work): Patience {
-    return new Patience({ ...work, cluster: this.address.zookeeper }, work.signal);
+    const { zookeeper: cluster, user } = this.address;
+    return new Patience({ ...work, cluster, user }, work.signal);
   }
 
   /**

@@ -63,8 +63,8 @@ export class RpcCluster implements HBaseCluster {
 
   /** A creation whose reply was lost leaves nothing open that matters: the next try finds out. */
   #notCreated(error: unknown, table: string, families: readonly string[]): Error {
-    const cluster = this.#calls.address.zookeeper;
-    const failure = failureOf(error, { doing: `create the table ${table}`, table, cluster, writes: false });
+    const { zookeeper: cluster, user } = this.#calls.address;
+    const failure = failureOf(error, { doing: `create the table ${table}`, table, cluster, user, writes: false });
     if (!(failure instanceof ConfigError)) return failure;
     const command = `create '${table}', ${families.map((family) => `'${family}'`).join(", ")}`;
     const hint = `let an administrator do it, in hbase shell: ${command}`;

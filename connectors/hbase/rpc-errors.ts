@@ -69,19 +69,20 @@ export interface Failed {
   /** As in "cannot … ". */
   readonly doing: string;
   readonly table: string;
-  /** For messages: the ZooKeeper quorum. */
+  /** For messages: the ZooKeeper quorum, and who asked. */
   readonly cluster: string;
+  readonly user: string;
   /** Whether it may have happened although the reply was lost. */
   readonly writes: boolean;
 }
 
 /** The error to throw for a call that failed; errors of this package stay as they are. */
-export function failureOf(error: unknown, { doing, table, cluster, writes }: Failed): TidemarkError {
+export function failureOf(error: unknown, { doing, table, cluster, user, writes }: Failed): TidemarkError {
   if (error instanceof TidemarkError) return error;
   const named = error instanceof ServerException ? `${error.className}: ` : "";
   const message = `cannot ${doing} (HBase at ${cluster}, table ${table}): ${named}${messageOf(error)}`;
   const cause = error;
-  const hint = error instanceof ServerException ? hintFor(error, table) : undefined;
+  const hint = error instanceof ServerException ? hintFor(error, table, user) : undefined;
   if (hint !== undefined) {
     const isMissing = error instanceof ServerException && error.className === "TableNotFoundException";
     return new ConfigError(message, { hint, cause, ...(isMissing && { code: NO_TABLE }) });
@@ -94,7 +95,7 @@ export function failureOf(error: unknown, { doing, table, cluster, writes }: Fai
 }
 
 /** What to type, for what no second try mends. */
-function hintFor({ className, message }: ServerException, table: string): string | undefined {
+function hintFor({ className, message }: ServerException, table: string, user: string): string | undefined {
   switch (className) {
     case "TableNotFoundException":
       return `create it, in hbase shell: create '${table}', 'f'`;
@@ -105,7 +106,7 @@ function hintFor({ className, message }: ServerException, table: string): string
       return `add it, in hbase shell: alter '${table}', '${family}'`;
     }
     case "AccessDeniedException":
-      return `in hbase shell, as an administrator: grant 'user', 'RW', '${table}'; the user is named in the URL, user@`;
+      return `in hbase shell, as an administrator: grant '${user}', 'RW', '${table}'; or name another in the URL, user@`;
     case "BadAuthException":
     case "WrongVersionException":
     case "FatalConnectionException":
