@@ -1,8 +1,8 @@
 // One writer's term on a job's log. Order of an append: write a temporary file beside the job's folder, look at its
 // length, move it to the entry's name in the folder that carries this writer's token. The move fails if the entry is
 // there, and for ever once a newer writer has renamed the folder. Where its reply is lost, the temporary file is
-// removed first of all: then it has been moved, or never can be. What the writer remembers is the head and the number
-// of files; all else is listed anew.
+// removed first of all: then it has been moved, or never can be. What the writer relies on is the head only; all else
+// is listed anew. Old entries are rolled together beside the appending.
 import {
   type Appended,
   CheckpointMissingError,
@@ -23,6 +23,9 @@ import { forget, type JobPlace, jobFolderOf, replaceFile, writeTemporary } from 
 
 export const HEARTBEAT_FILE = "heartbeat.json";
 
+/** Of the texts of the newest entries, which are kept so that rolling them together need not read them. */
+const KEPT_TEXTS_BYTES = 4 * 1024 * 1024;
+
 /** What a writer starts from. */
 export interface Term {
   readonly place: JobPlace;
@@ -41,6 +44,13 @@ export class HdfsLogWriter implements LogWriter {
   #singles: number;
   /** Temporary files of which it is not known whether they were moved. */
   readonly #unsettled = new Set<string>();
+  /** By path; some of the newest entries' files. */
+  readonly #texts = new Map<string, Uint8Array>();
+  #textsBytes = 0;
+  /** Rolling together while it is under way; it does not fail. */
+  #rolling: Promise<void> | undefined;
+  /** What went wrong with it, unless trying again helps. */
+  #rollFailure: unknown;
   #closed = false;
 
   constructor({ place, logFolder, head, singles }: Term) {
@@ -54,6 +64,7 @@ export class HdfsLogWriter implements LogWriter {
     if (this.#closed) throw new Error(`the writer of ${this.#logFolder} is closed`);
     const text = encodeEntry({ seq, entry });
     signal.throwIfAborted();
+    if (this.#rollFailure !== undefined) throw this.#rollFailure;
     if (this.#unsettled.size > 0) {
       const there = await this.#settle(seq, entry, signal);
       if (there !== undefined) return there;
@@ -61,8 +72,10 @@ export class HdfsLogWriter implements LogWriter {
     // Only this writer's appends move the head, as long as it is the writer at all.
     if (seq !== this.#head + 1n) return await this.#whatIsThere(seq, entry, signal);
 
-    const temporary = await writeTemporary(this.#place, text, signal);
-    const moved = await this.#moveIn(temporary, `${this.#logFolder}/${entryFileName(seq)}`, signal);
+    const temporary = await this.#writeTemporary(text, signal);
+    if (temporary === undefined) return await this.#whatIsThere(seq, entry, signal);
+    const path = `${this.#logFolder}/${entryFileName(seq)}`;
+    const moved = await this.#moveIn(temporary, path, signal);
     if (moved === "unknown") {
       const there = await this.#settle(seq, entry, signal);
       if (there !== undefined) return there;
@@ -74,22 +87,30 @@ export class HdfsLogWriter implements LogWriter {
     }
     if (this.#head < seq) this.#head = seq;
     this.#singles++;
-    await this.#rollIfDue(signal);
+    this.#keepText(path, text);
+    if (this.#singles >= ROLLED_TOGETHER) this.#rolling ??= this.#roll();
+    // Where appending is the faster of the two, it waits, so that the files stay few.
+    if (this.#singles >= 2 * ROLLED_TOGETHER) await this.#rolling;
     return { is: "appended" };
   }
 
   async prune(before: bigint, signal: AbortSignal): Promise<void> {
+    await this.#rolling;
+    signal.throwIfAborted();
     const { fileSystem } = this.#place;
     const log = await listFolder(fileSystem, this.#logFolder, signal);
     // The newest entry always stays: it is the log's position.
     const until = before < this.#head ? before : this.#head;
     if (log?.first === undefined) return; // A newer writer has the log; pruning is its own affair.
     const pruned = log.files.filter(({ to }) => to < until).map(({ path }) => path);
-    if (log.first < until && log.firstMark !== undefined) {
+    // Where one file more or less says it all, no other mark is needed.
+    const isMarked = log.first >= until || (pruned.length === 1 && log.files[1]?.from === until);
+    if (!isMarked && log.firstMark !== undefined) {
       const mark = `${this.#logFolder}/${firstMarkName(until)}`;
       if ((await fileSystem.move(`${this.#logFolder}/${log.firstMark}`, mark, signal)) === "missing") return;
     }
     await removeAll(this.#place, [...pruned, ...log.leftovers], signal);
+    this.#forgetTexts(pruned);
     this.#singles = log.files.filter(({ from, to }) => from === to && to >= until).length;
   }
 
@@ -100,8 +121,21 @@ export class HdfsLogWriter implements LogWriter {
     await replaceFile(this.#place, path, Buffer.from(encodeHeartbeat(heartbeat)), signal);
   }
 
+  /** What is being rolled together is finished, since a short run would never come to it else. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    await this.#rolling;
+  }
+
+  /** A temporary file; undefined: whoever has taken over removed it while it was written. */
+  async #writeTemporary(text: Uint8Array, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return await writeTemporary(this.#place, text, signal);
+    } catch (error) {
+      if (!(error instanceof TransientError)) throw error;
+      if ((await this.#place.fileSystem.status(this.#logFolder, signal)) !== undefined) throw error;
+      return undefined;
+    }
   }
 
   async #moveIn(temporary: string, path: string, signal: AbortSignal) {
@@ -155,14 +189,34 @@ export class HdfsLogWriter implements LogWriter {
     });
   }
 
-  /** The entry is appended by now, whatever becomes of this: what it leaves undone, the next append does. */
-  async #rollIfDue(signal: AbortSignal): Promise<void> {
-    if (this.#singles < ROLLED_TOGETHER) return;
+  /** What it leaves undone, because HDFS is away or the log another's by now, the next append or writer does. */
+  async #roll(): Promise<void> {
+    // Not the append's own signal: that has been answered.
+    const { signal } = new AbortController();
     try {
       const log = await listFolder(this.#place.fileSystem, this.#logFolder, signal);
-      if (log !== undefined) this.#singles = await roll(this.#place, log, signal);
+      if (log === undefined) return;
+      const rolled = await roll(this.#place, log, this.#texts, signal);
+      this.#forgetTexts(rolled);
+      this.#singles -= rolled.length;
     } catch (error) {
-      if (!signal.aborted && !(error instanceof TidemarkError)) throw error;
+      if (!(error instanceof TidemarkError)) this.#rollFailure = error;
+    } finally {
+      this.#rolling = undefined;
+    }
+  }
+
+  #keepText(path: string, text: Uint8Array): void {
+    if (this.#textsBytes + text.byteLength > KEPT_TEXTS_BYTES) this.#forgetTexts([...this.#texts.keys()]);
+    if (text.byteLength > KEPT_TEXTS_BYTES) return;
+    this.#texts.set(path, text);
+    this.#textsBytes += text.byteLength;
+  }
+
+  #forgetTexts(paths: readonly string[]): void {
+    for (const path of paths) {
+      this.#textsBytes -= this.#texts.get(path)?.byteLength ?? 0;
+      this.#texts.delete(path);
     }
   }
 }

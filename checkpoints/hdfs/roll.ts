@@ -1,7 +1,6 @@
 // Rolls the files of a log's oldest single entries together, so that their number stays bounded: write one file of
 // their texts, move it in, remove the single ones. Readers take the entries from whichever is there. A writer that was
 // overtaken finds no folder to move it into, and none of the single files by the paths that it knows.
-import { OutcomeUnknownError } from "../../runtime/index.ts";
 import { decodeEntries } from "./entry-file.ts";
 import { type ListedLog, type LogFile, rolledFileName } from "./log-folder.ts";
 import { forget, type JobPlace, writeTemporary } from "./temporary-file.ts";
@@ -12,37 +11,48 @@ export const ROLLED_TOGETHER = 32;
 const ROLLED_MAX_BYTES = 16 * 1024 * 1024;
 const AT_ONCE = 8;
 
-/** Rolls the oldest single entries together if there are enough; gives the number of single files that are left. */
-export async function roll(place: JobPlace, log: ListedLog, signal: AbortSignal): Promise<number> {
-  const { fileSystem } = place;
-  let singles = log.files.filter(({ from, to }) => from === to).length;
-  if (singles >= ROLLED_TOGETHER) {
-    const together = oldestTogether(log.files);
-    const [first, last] = [together[0], together.at(-1)];
-    if (first !== undefined && last !== undefined && first !== last) {
-      const texts = await readAll(place, together, signal);
-      if (texts === undefined) return singles;
-      const temporary = await writeTemporary(place, Buffer.concat(texts), signal);
-      const path = `${log.path}/${rolledFileName(first.from, last.to)}`;
-      const moved = await fileSystem.move(temporary, path, signal).catch((error) => {
-        // It may be moved yet, unless it is gone before.
-        if (error instanceof OutcomeUnknownError) forget(fileSystem, temporary, signal);
-        throw error;
-      });
-      if (moved !== "moved") {
-        forget(fileSystem, temporary, signal);
-        return singles;
-      }
-      await removeAll(
-        place,
-        together.map((file) => file.path),
-        signal,
-      );
-      singles -= together.length;
-    }
+/**
+ * Rolls the oldest single entries together if there are enough, and removes what was left half done.
+ * @param texts of some files, by path, which need not be read
+ * @returns the paths of the files that were rolled into one
+ */
+export async function roll(
+  place: JobPlace,
+  log: ListedLog,
+  texts: ReadonlyMap<string, Uint8Array>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const singles = log.files.filter(({ from, to }) => from === to).length;
+  const together = singles < ROLLED_TOGETHER ? [] : oldestTogether(log.files);
+  const rolled = (await moveInTogether(place, log, together, texts, signal)) ? together.map(({ path }) => path) : [];
+  await removeAll(place, [...rolled, ...log.leftovers], signal);
+  return rolled;
+}
+
+/** Whether there is one file of these entries now. */
+async function moveInTogether(
+  place: JobPlace,
+  log: ListedLog,
+  together: readonly LogFile[],
+  known: ReadonlyMap<string, Uint8Array>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const [first, last] = [together[0], together.at(-1)];
+  if (first === undefined || last === undefined || first === last) return false;
+  const texts = await readAll(place, together, known, signal);
+  if (texts === undefined) return false;
+  const temporary = await writeTemporary(place, Buffer.concat(texts), signal);
+  try {
+    const path = `${log.path}/${rolledFileName(first.from, last.to)}`;
+    const moved = await place.fileSystem.move(temporary, path, signal);
+    if (moved === "moved") return true;
+  } catch (error) {
+    // If the reply was lost, it may be moved yet, unless it is gone before.
+    forget(place.fileSystem, temporary, signal);
+    throw error;
   }
-  await removeAll(place, log.leftovers, signal);
-  return singles;
+  forget(place.fileSystem, temporary, signal);
+  return false;
 }
 
 /** Removes files, some at once; those that are gone already are as good. */
@@ -80,13 +90,14 @@ function oldestTogether(files: readonly LogFile[]): readonly LogFile[] {
 async function readAll(
   { fileSystem }: JobPlace,
   files: readonly LogFile[],
+  known: ReadonlyMap<string, Uint8Array>,
   signal: AbortSignal,
-): Promise<Buffer[] | undefined> {
-  const texts: Buffer[] = [];
+): Promise<Uint8Array[] | undefined> {
+  const texts: Uint8Array[] = [];
   for (let start = 0; start < files.length; start += AT_ONCE) {
     const some = files.slice(start, start + AT_ONCE);
     const read = await Promise.all(
-      some.map(({ path, length }) => fileSystem.read(path, { length, maxBytes: length, signal })),
+      some.map(({ path, length }) => known.get(path) ?? fileSystem.read(path, { length, maxBytes: length, signal })),
     );
     for (const [index, text] of read.entries()) {
       if (text === undefined) return undefined;

@@ -32,7 +32,7 @@ export interface Catalogue {
 }
 
 /** The catalogue that begins with a sink. */
-export const emptyCatalogue: Catalogue = { forgottenBelow: 0, batches: new Map(), joining: undefined };
+const emptyCatalogue: Catalogue = { forgottenBelow: 0, batches: new Map(), joining: undefined };
 
 /**
  * The catalogue with the batches of some more files, and what is to be joined next. Pure.

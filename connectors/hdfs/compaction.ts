@@ -39,7 +39,7 @@ function joiningOf(files: readonly SizedFile[]): Joining {
 }
 
 /** The sink's files of this lineage that end alike, in order of their batches. */
-export async function listFiles(output: Output, signal: AbortSignal): Promise<readonly SizedFile[]> {
+async function listFiles(output: Output, signal: AbortSignal): Promise<readonly SizedFile[]> {
   const { fileSystem, dir, lineage, extension } = output;
   const there = (await fileSystem.list(dir, signal)) ?? [];
   return there

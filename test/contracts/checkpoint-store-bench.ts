@@ -11,6 +11,8 @@ export interface CheckpointStoreHarness {
   open(): Promise<CheckpointStore>;
   /** A job name that has no log there; at most 24 characters. */
   newJobName(): string;
+  /** How often to append and prune, for a store that is slow; default 1,000. */
+  readonly appends?: number;
 }
 
 /** Opens the store and picks a job for one test. */

@@ -25,11 +25,11 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-function newOutput(compactAfterFiles: number | false = 4) {
+function newOutput(usual: number | false = 4) {
   const name = newName("out");
   const path = `${folder.path}/${name}`;
   const warnings: string[] = [];
-  const open = (url: string, epoch: bigint) => {
+  const open = (url: string, epoch: bigint, compactAfterFiles = usual) => {
     const sink = hdfsSink({ url, compactAfterFiles, timeoutMs: 10_000 });
     const context = { jobName: "suite", baseDir: ".", warn: (line: string) => warnings.push(line), lineageId: LINEAGE };
     return sink.open({ ...context, epoch }, signal);
@@ -39,7 +39,7 @@ function newOutput(compactAfterFiles: number | false = 4) {
     path,
     warnings,
     dataFiles,
-    open: (epoch: bigint) => open(folder.urlOf(name), epoch),
+    open: (epoch: bigint, compactAfterFiles = usual) => open(folder.urlOf(name), epoch, compactAfterFiles),
     openByProxy: (epoch: bigint) => open(folder.urlOf(name).replace(new URL(folder.url).host, proxy.place), epoch),
     /** The numbers of the rows, in the order of the files. */
     async rows() {
@@ -182,6 +182,18 @@ describe("a writer that dies while it joins files", () => {
       await finish(output, 7);
     }
     expect(last).toBeGreaterThan(10);
+  });
+
+  it("leaves what it has begun to whoever opens the sink next, who finishes it before all else", async () => {
+    for (const lost of ["CONCAT", "RENAME"]) {
+      const { output } = await die((request) => {
+        const isLost = proxy.asked.slice(0, request).some(({ op, path }) => op === lost && !path.includes("/_"));
+        return isLost ? "lose-request" : "pass";
+      });
+      await using _next = await output.open(2n, false);
+      expect((await output.dataFiles()).at(-1)).toBe("000000002-000000003-01234567-1.ndjson");
+      expect(await output.rows()).toEqual(rowsOf(4));
+    }
   });
 
   it("does no harm when what it asked for is carried out much later, by files that others have joined", async () => {

@@ -5,6 +5,7 @@ import { hdfsStore } from "../../checkpoints/hdfs.ts";
 import { OutcomeUnknownError, TransientError } from "../../runtime/index.ts";
 import { collect, entry, next } from "../contracts/checkpoint-store-bench.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
+import { waitUntil } from "../servers/wait-until.ts";
 import { newName, type TestFolder, testFolder } from "./folder.ts";
 import { type Asked, type NameNodeProxy, nameNodeProxy } from "./name-node-proxy.ts";
 
@@ -127,9 +128,12 @@ it("a take-over whose reply is lost leaves a log that the next take-over goes on
 it("rolling together that is held up until later leaves every entry once", async () => {
   await using log = await openJob();
   for (let seq = 1n; seq < 31n; seq++) await log.writer.append(seq, entry(`${seq}`), [], signal);
-  proxy.decide(({ op, path }) => (op === "RENAME" && path.endsWith(".entries") ? "hold" : "pass"));
+  const isRolling = ({ op, path }: Asked) => op === "RENAME" && path.endsWith(".entries");
+  proxy.forget();
+  proxy.decide((asked) => (isRolling(asked) ? "hold" : "pass"));
   expect(await log.writer.append(31n, entry("31"), [], signal)).toEqual({ is: "appended" });
   const all = ["begin", ...Array.from({ length: 31 }, (_, index) => `${index + 1}`)];
+  await waitUntil(() => proxy.asked.some(isRolling), { what: "rolling together", withinMs: 20_000, signal });
   expect(await log.texts()).toEqual(all);
   proxy.decide(() => "pass");
   expect(await log.writer.append(32n, entry("32"), [], signal)).toEqual({ is: "appended" });
