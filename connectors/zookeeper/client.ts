@@ -5,9 +5,8 @@ import { ConfigError } from "../../runtime/index.ts";
 import { Operations } from "./operations.ts";
 import { type Answer, type CallOptions, type Send, Session, type SessionOptions } from "./session.ts";
 
-export { checkZooKeeperPath, parseZooKeeperUrl, type ZooKeeperAddress } from "./address.ts";
-export type { Refusal } from "./failures.ts";
-export { type Access, type Done, MAX_REQUEST_BYTES, type Node, type Operation, requestBytes } from "./operations.ts";
+export { checkZooKeeperPath, parseZooKeeperUrl } from "./address.ts";
+export { type Access, MAX_REQUEST_BYTES, type Operation, requestBytes } from "./operations.ts";
 
 const DEFAULT_SESSION_TIMEOUT_MS = 15_000;
 const DEFAULT_CALL_TIMEOUT_MS = 10_000;

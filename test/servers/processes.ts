@@ -15,6 +15,8 @@ interface ProcessFacts {
   readonly startedAt: string;
 }
 
+/** A millisecond lies between two. */
+const standsStillLooks = 2_000;
 const hasProc = existsSync("/proc/self/stat");
 
 /** What the system knows about a process that has not ended; a zombie has. */
@@ -87,11 +89,29 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   if (isAlive(identity)) send(identity.pid, signal);
 }
 
-/** Freezes the process and all that it has started. Idempotent. */
+/** Freezes the process and all that it has started, and waits until they stand still. Idempotent. */
 export function freezeTree(identity: ProcessIdentity): void {
   if (!isAlive(identity)) return;
   send(identity.pid, "SIGSTOP"); // first, so that it starts no more while its children are looked for
-  for (const pid of treeOf(identity.pid)) send(pid, "SIGSTOP");
+  const tree = treeOf(identity.pid);
+  for (const pid of tree) send(pid, "SIGSTOP");
+  // The signal is for one thread; on a busy machine the others go on answering until that one has its turn.
+  for (let looks = 0; looks < standsStillLooks && !tree.every(standsStill); looks++) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+}
+
+/** Whether each of its threads is stopped, or has ended; unknown without /proc. */
+function standsStill(pid: number): boolean {
+  if (!hasProc) return true;
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
+      return /[TtZX]/.test(stat.charAt(stat.lastIndexOf(")") + 2));
+    });
+  } catch {
+    return false; // a thread has just ended: look again
+  }
 }
 
 /** Lets a frozen process and all that it has started go on. Idempotent. */
