@@ -2,7 +2,7 @@
 // but nothing is recorded as done that is not visible, and in the end every record is.
 import type { OffsetRange } from "../../runtime/contract/positions.ts";
 import type { CommitEntry } from "../../runtime/journal/entry.ts";
-import { type Lineage, rowOf } from "./ledger.ts";
+import { type Lineage, rowOf } from "./lineage.ts";
 import type { Committed } from "./simulated-sink.ts";
 import type { SimulatedWorld } from "./world.ts";
 

@@ -5,41 +5,12 @@ import type { OffsetRange, Position } from "../../runtime/contract/positions.ts"
 import type { NumberedEntry } from "../../runtime/contract/store.ts";
 import type { CompleteEntry, EntryBody } from "../../runtime/journal/entry.ts";
 import { decodeEntry, type JournalEntry } from "../../runtime/journal/entry.ts";
-import { countOffsets, type Plan, type PoisonRecord, planHash } from "../../runtime/plan/plan.ts";
+import { countOffsets, type Plan, planHash } from "../../runtime/plan/plan.ts";
 import { checkCommit, checkUnplannedRows } from "./at-least-once.ts";
+import { type Lineage, rowOf } from "./lineage.ts";
 import type { Committed, SimulatedTable } from "./simulated-sink.ts";
 import type { SimulatedLog, WriterIdentity } from "./simulated-store.ts";
 import type { SimulatedWorld } from "./world.ts";
-
-/** A batch that is recorded as complete. */
-export interface CompletedBatch {
-  readonly plan: Plan;
-  readonly poison: readonly PoisonRecord[];
-  readonly lost: readonly OffsetRange[];
-}
-
-/** All that was ever recorded of one lineage. */
-export interface Lineage {
-  readonly id: string;
-  /** By partition number. */
-  positions: Map<number, bigint>;
-  epoch: bigint;
-  nextBatchId: number;
-  inHand: Plan | undefined;
-  poison: PoisonRecord[];
-  readonly plans: Map<number, Plan>;
-  readonly completed: CompletedBatch[];
-  readonly abandoned: Set<number>;
-  /** Where each partition was begun to be read. */
-  readonly begins: Map<number, bigint>;
-  /** Whether batches ran without recorded plans. */
-  wasUnplanned: boolean;
-  resets: number;
-  home: SimulatedLog;
-  movedTo: string | undefined;
-  /** Plans, poison, completions and resets in order, as text. */
-  readonly history: string[];
-}
 
 export class Ledger {
   readonly #world: SimulatedWorld;
@@ -309,11 +280,6 @@ export class Ledger {
 }
 
 type CompleteOrPoison = Pick<CompleteEntry, "batchId" | "planHash">;
-
-/** A row of the simulated pipeline. */
-export function rowOf(partition: number, offset: bigint): string {
-  return `${partition}:${offset}`;
-}
 
 function isHistory({ kind }: EntryBody): boolean {
   return kind !== "begin" && kind !== "moving" && kind !== "arrived";

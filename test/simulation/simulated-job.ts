@@ -2,7 +2,7 @@
 import { map, tap } from "rxjs";
 import type { CommitMode, DeadLetter, Job, JobOptions, Trigger } from "../../runtime/contract/job.ts";
 import type { Sink } from "../../runtime/contract/sink.ts";
-import { rowOf } from "./ledger.ts";
+import { rowOf } from "./lineage.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import { simulatedSink } from "./simulated-sink.ts";
 import { simulatedSource } from "./simulated-source.ts";

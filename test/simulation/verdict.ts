@@ -2,7 +2,7 @@
 // order, unless the history says otherwise; and did every process end the way it may?
 
 import { judgeAtLeastOnce } from "./at-least-once.ts";
-import { type CompletedBatch, type Lineage, rowOf } from "./ledger.ts";
+import { type CompletedBatch, type Lineage, rowOf } from "./lineage.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { Committed } from "./simulated-sink.ts";
 import type { SimulatedLog } from "./simulated-store.ts";
