@@ -69,7 +69,10 @@ export class RecordBatchWriter {
     this.recordCount++;
   }
 
-  /** The whole batch, ready to be sent; in a transaction, if its stamp names a producer. Called once, after the last `append`. */
+  /**
+   * The whole batch, ready to be sent; in a transaction, if its stamp names a producer. Called once, after the last
+   * `append`.
+   */
   finish(codec: Codec, { producerId, producerEpoch, baseSequence, timestamp }: BatchStamp): Buffer {
     const batch = this.packed(codec);
     const time = BigInt(timestamp);

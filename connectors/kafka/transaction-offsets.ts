@@ -1,7 +1,7 @@
 // A consumer group's offsets as part of a producer's transaction: they become the group's when the transaction is
 // committed, and never otherwise. From Kafka 4 on the group's coordinator adds the group to the transaction by itself
 // (KIP-890, version 5 of the request). No group is joined: offsets are written from outside.
-import { addOffsetsToTxnV3, createAPI, txnOffsetCommitV4 } from "@platformatic/kafka";
+import { addOffsetsToTxnV3, createAPI, txnOffsetCommitV3 } from "@platformatic/kafka";
 import { comparePartitions, type Position, type TidemarkError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
@@ -17,14 +17,14 @@ const UNKNOWN_EPOCH = -1;
 /** A coordinator that restarts takes seconds. */
 const PATIENCE_MS = 15_000;
 
-/** Version 5, of the same bytes as 4, adds the group to the transaction. */
-const commitAndAddApi = createAPI<Parameters<typeof txnOffsetCommitV4.createRequest>, CommitAnswer>(
+/** Version 5, of the same bytes as 3, adds the group to the transaction. */
+const commitAndAddApi = createAPI<Parameters<typeof txnOffsetCommitV3.createRequest>, CommitAnswer>(
   TXN_OFFSET_COMMIT,
   5,
-  txnOffsetCommitV4.createRequest,
-  txnOffsetCommitV4.parseResponse,
+  txnOffsetCommitV3.createRequest,
+  txnOffsetCommitV3.parseResponse,
 );
-type CommitAnswer = ReturnType<typeof txnOffsetCommitV4.parseResponse>;
+type CommitAnswer = ReturnType<typeof txnOffsetCommitV3.parseResponse>;
 
 /** Offsets of one group. */
 export interface GroupOffsets {
@@ -82,7 +82,7 @@ async function commitOnce(
     }));
     return { name, partitions };
   });
-  const api = addsPartitions ? txnOffsetCommitV4.api : commitAndAddApi;
+  const api = addsPartitions ? txnOffsetCommitV3.api : commitAndAddApi;
   const member = [NO_GENERATION, NO_MEMBER, null] as const;
   const answer = await client.call(
     coordinator,

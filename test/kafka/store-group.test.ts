@@ -2,7 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type KafkaStoreOptions, kafkaStore } from "../../checkpoints/kafka.ts";
+import { KafkaClient } from "../../connectors/kafka/client.ts";
 import { kafkaSource } from "../../connectors/kafka/index.ts";
+import { TransactionalProducer } from "../../connectors/kafka/transactional-producer.ts";
 import { memorySource } from "../../connectors/memory/index.ts";
 import {
   type CheckpointStore,
@@ -164,4 +166,20 @@ it("keeps offsets of the topics that are there when another one is gone", async 
   const positions = [topic, gone].map((each) => ({ topic: each, partition: 1, offset: 7n, mark }));
   expect(await writer.append(1n, entry("1"), positions, signal)).toEqual({ is: "appended" });
   expect(await committedOffsets(name)).toEqual([7]);
+});
+
+it("makes offsets part of a transaction on brokers before version 4, too, and none of one that is given up", async () => {
+  const topic = await filledTopic();
+  const groupId = newName();
+  await using client = await KafkaClient.open({ brokers: [bootstrap] }, "tests", signal);
+  const transactionalId = `${ENTRIES}/${groupId}`;
+  const options = { client, transactionalId, transactionTimeoutMs: 60_000, produceTimeoutMs: 10_000 };
+  const producer = await TransactionalProducer.open({ ...options, brokersMayAddPartitions: false }, signal);
+  const at = (offset: bigint) => ({ groupId, offsets: [{ topic, partition: 0, offset }], metadata: "m" });
+  await producer.sendOffsets(at(3n), signal);
+  await producer.commit(signal);
+  expect(await committedOffsets(groupId)).toEqual([3]);
+  await producer.sendOffsets(at(9n), signal);
+  await producer.abort(signal);
+  expect(await committedOffsets(groupId)).toEqual([3]);
 });

@@ -110,7 +110,7 @@ it(`loses and doubles none of ${APPENDS} entries when every other call loses som
   expect(proxy.lost).toBeGreaterThan(APPENDS / 4);
 }, 120_000);
 
-it("a call to a broker that is frozen ends within its time, and the same entry is there once when it thaws", async () => {
+it("a call to a frozen broker ends within its time, and the same entry is there once when it thaws", async () => {
   const job = newName();
   await using store = kafkaStore({ brokers: [kafka.bootstrap], requestTimeoutMs: 1_000 });
   await using writer = await store.takeOver(job, next("begin"), signal);
