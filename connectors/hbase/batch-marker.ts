@@ -9,6 +9,7 @@ import type { HBaseCell, HBaseTable } from "./table.ts";
 /** The one family of the table. */
 export const MARKER_FAMILY = "b";
 const CELLS = ["epoch", "stamp", "newest"];
+const MARKERS_AT_ONCE = 1_000;
 
 interface NewestBatch {
   readonly batchId: number;
@@ -40,6 +41,7 @@ export class BatchMarker {
   /** Shuts out lower epochs. @throws TransientError there is a higher one */
   async raise(signal: AbortSignal): Promise<void> {
     const { epoch } = this.#context;
+    await this.#passOtherLineages(signal);
     for (;;) {
       const { epoch: there } = await this.#read(signal);
       if (there !== undefined && BigInt(textOf(there)) > epoch) throw this.#shutOut();
@@ -86,6 +88,22 @@ export class BatchMarker {
   /** The batch has been written. @throws TransientError a higher epoch has opened the table */
   async written(batch: Batch, stampMs: number): Promise<void> {
     if (batch.isUnplanned !== true) await this.#put([this.#newestCell(batch, stampMs, true)], batch.signal);
+  }
+
+  /** What others have written to the same table is older, also where their machines' clocks were ahead of this one's. */
+  async #passOtherLineages(signal: AbortSignal): Promise<void> {
+    for (let from = Buffer.alloc(0); ; ) {
+      const range = { from, until: Buffer.alloc(0), limit: MARKERS_AT_ONCE, family: MARKER_FAMILY, qualifiers: CELLS };
+      const rows = await this.#table.scan(range, signal);
+      for (const { row, cells } of rows) {
+        if (!Buffer.from(row).toString().endsWith(`:${this.#target}`)) continue;
+        for (const { stampMs } of cells) this.#stamps.passed(stampMs);
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < MARKERS_AT_ONCE) return;
+      // The next key there can be.
+      from = Buffer.concat([last.row, Buffer.of(0)]);
+    }
   }
 
   async #read(signal: AbortSignal): Promise<{ epoch?: HBaseCell; newest?: HBaseCell }> {

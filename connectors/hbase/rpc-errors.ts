@@ -106,7 +106,7 @@ function hintFor({ className, message }: ServerException, table: string, user: s
       return `add it, in hbase shell: alter '${table}', '${family}'`;
     }
     case "AccessDeniedException":
-      return `in hbase shell, as an administrator: grant '${user}', 'RW', '${table}'; or name another in the URL, user@`;
+      return `in hbase shell, as an administrator: grant '${user}', 'RW', '${table}'; or name another user in the URL`;
     case "BadAuthException":
     case "WrongVersionException":
     case "FatalConnectionException":
