@@ -1,7 +1,7 @@
 // The operations on files and folders that the sink and the checkpoint store are made of, over WebHDFS. Each says what
 // it found: an outcome that is to be expected is a value, all else is an error. A file that was written is only taken
 // for written when its length says so. It must never write over anything, but in `replace`.
-import { CheckpointCorruptError, OutcomeUnknownError, TransientError } from "../../runtime/index.ts";
+import { CheckpointCorruptError, ConfigError, OutcomeUnknownError, TransientError } from "../../runtime/index.ts";
 import type { HdfsAddress } from "./address.ts";
 import { errorOfRefusal, isPassing, refusalOf } from "./failures.ts";
 import type { HttpAnswer } from "./http-exchange.ts";
@@ -191,7 +191,14 @@ export class HdfsFileSystem implements AsyncDisposable {
     if (isMissing(answer)) return "missing";
     if (exceptionOf(answer) === "FileAlreadyExistsException") return "taken";
     this.#expect(answer, call);
-    return "moved";
+    if (answer.body.byteLength === 0) return "moved";
+    // The answer of the operation without options, which may have moved it into a folder, and nobody was refused.
+    throw new ConfigError(
+      `the server at ${this.address.label} renames without options, so that nobody is ever refused`,
+      {
+        hint: "a gateway such as HttpFS does that: give the URL of the name nodes themselves",
+      },
+    );
   }
 
   async #lengthOf(path: string, signal: AbortSignal): Promise<number | undefined> {

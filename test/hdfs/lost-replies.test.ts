@@ -26,7 +26,7 @@ async function openJob() {
   const job = newName("lost");
   const url = folder.urlOf("store");
   const direct = hdfsStore({ url });
-  const store = hdfsStore({ url: url.replace(new URL(url).host, proxy.place), timeoutMs: 5_000 });
+  const store = hdfsStore({ url: url.replace(new URL(url).host, proxy.place), timeoutMs: 20_000 });
   proxy.decide(() => "pass");
   const writer = await store.takeOver(job, next("begin"), signal);
   return {
@@ -139,4 +139,19 @@ it("rolling together that is held up until later leaves every entry once", async
   expect(await log.writer.append(32n, entry("32"), [], signal)).toEqual({ is: "appended" });
   await proxy.release();
   expect(await log.texts()).toEqual([...all, "32"]);
+});
+
+it("an answer that breaks off is none, and never an empty log", async () => {
+  await using log = await openJob();
+  proxy.decide(({ op }) => (op === "LISTSTATUS" ? "break-off" : "pass"));
+  const url = folder.urlOf("store");
+  await using store = hdfsStore({ url: url.replace(new URL(url).host, proxy.place) });
+  await expect(store.bounds(log.job, signal)).rejects.toThrow(/broke off|aborted/);
+  await expect(store.bounds(log.job, signal)).rejects.toBeInstanceOf(TransientError);
+});
+
+it("a gateway that renames without options is refused, since it would refuse nobody", async () => {
+  await using log = await openJob();
+  proxy.decide(({ op }) => (op === "RENAME" ? "plain" : "pass"));
+  await expect(log.writer.append(1n, entry("one"), [], signal)).rejects.toThrow("renames without options");
 });

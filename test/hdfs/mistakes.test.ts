@@ -27,7 +27,7 @@ async function failureOf(doing: Promise<unknown>): Promise<Error & { hint?: stri
 }
 
 async function takeOver(url: string) {
-  await using store = hdfsStore({ url, timeoutMs: 5_000 });
+  await using store = hdfsStore({ url, timeoutMs: 20_000 });
   await store.takeOver(newName("job"), next("begin"), signal);
 }
 

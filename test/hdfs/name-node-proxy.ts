@@ -12,7 +12,8 @@ export interface Asked {
   readonly path: string;
 }
 
-export type Fate = "pass" | "lose-request" | "lose-answer" | "hold";
+/** `break-off`: half of the answer's bytes arrive. `plain`: a rename is asked for without its options. */
+export type Fate = "pass" | "lose-request" | "lose-answer" | "hold" | "break-off" | "plain";
 
 export interface NameNodeProxy extends AsyncDisposable {
   /** `127.0.0.1:PORT`, to stand in a URL in the place of the name node's. */
@@ -37,7 +38,9 @@ export async function nameNodeProxy(http: string): Promise<NameNodeProxy> {
     const fate = decide(seen);
     if (fate === "hold") held.push(() => forward(http, incoming, undefined));
     if (fate === "lose-answer") await forward(http, incoming, undefined);
-    if (fate === "pass") await forward(http, incoming, outgoing);
+    if (fate === "plain") incoming.url = incoming.url?.replace(/renameoptions=[A-Z]+&?/, "") ?? "";
+    if (fate === "pass" || fate === "plain") await forward(http, incoming, outgoing);
+    else if (fate === "break-off") await forward(http, incoming, outgoing, true);
     else incoming.socket.destroy();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -63,14 +66,20 @@ function askedBy({ url = "" }: IncomingMessage): Asked {
 }
 
 /** Carries a request out (those to a name node have no body), and hands the answer on if there is to be one. */
-function forward(http: string, { url, method }: IncomingMessage, to: ServerResponse | undefined): Promise<number> {
+function forward(
+  http: string,
+  { url, method }: IncomingMessage,
+  to: ServerResponse | undefined,
+  breaksOff = false,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = request(`${http}${url}`, { method }, (answer) => {
       const status = answer.statusCode ?? 0;
       to?.writeHead(status, answer.headers);
-      answer.on("data", (chunk: Buffer) => to?.write(chunk));
+      answer.on("data", (chunk: Buffer) => to?.write(breaksOff ? chunk.subarray(0, chunk.length / 2) : chunk));
       answer.on("end", () => {
-        to?.end();
+        if (breaksOff) setImmediate(() => to?.socket?.destroy());
+        else to?.end();
         resolve(status);
       });
     });

@@ -1,5 +1,6 @@
 // The few questions that starting HDFS asks of a NameNode, over WebHDFS and by hand: whether it serves, whether it has
-// a DataNode, and the making of a folder for a user without special rights.
+// a DataNode that works, and the making of a folder for a user without special rights.
+import { request } from "node:http";
 import { userInfo } from "node:os";
 
 const answerWithinMs = 5_000;
@@ -27,6 +28,21 @@ export async function makeHome(nameNode: NameNode, folder: string, user: string)
   const path = `/webhdfs/v1/${folder}`;
   const made = await ask(nameNode, path, { op: "MKDIRS", permission: "700" }, "PUT");
   return made.ok && (await ask(nameNode, path, { op: "SETOWNER", owner: user, group: user }, "PUT")).ok;
+}
+
+/** Whether a file can be written: the first one takes a DataNode seconds. */
+export async function canWrite(nameNode: NameNode): Promise<boolean> {
+  const path = "/webhdfs/v1/.tried-at-start";
+  const asked = await ask(nameNode, path, { op: "CREATE", overwrite: "true", noredirect: "true" }, "PUT");
+  const { Location } = (await asked.json()) as { Location: string };
+  return await new Promise((resolve, reject) => {
+    // Not by fetch: it does not take the "100 Continue" that a DataNode sends unasked.
+    const sent = request(Location, { method: "PUT", signal: nameNode.signal }, (answer) => {
+      answer.resume().on("end", () => resolve(answer.statusCode === 201));
+    });
+    sent.on("error", reject);
+    sent.end("tried\n");
+  });
 }
 
 function ask(

@@ -10,7 +10,7 @@ import { jarsOf } from "../maven.ts";
 import { mustRun } from "../run-program.ts";
 import type { Say } from "../say.ts";
 import type { Place, Preparation, ServerKind } from "../server-kind.ts";
-import { hasDataNode, isServing, makeHome } from "./ask-name-node.ts";
+import { canWrite, hasDataNode, isServing, makeHome } from "./ask-name-node.ts";
 import { writeSiteFiles } from "./site-files.ts";
 
 const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
@@ -63,8 +63,10 @@ export const hdfs: ServerKind<HdfsAddresses> = {
     }
     const port = place.ports["http"] ?? 0;
     const common = { file: "java", cwd: folder, stopSignal: "SIGTERM" } as const;
-    const isReady = async (asked: AbortSignal) =>
-      (await hasDataNode({ port, signal: asked })) && (await makeHome({ port, signal: asked }, user, user));
+    const isReady = async (asked: AbortSignal) => {
+      const at = { port, signal: asked };
+      return (await hasDataNode(at)) && (await canWrite(at)) && (await makeHome(at, user, user));
+    };
     return {
       processes: [
         {
