@@ -12,7 +12,7 @@ export function bytes(): Deserializer<Uint8Array> {
   return bytesDeserializer;
 }
 
-/** Keys are mostly some bytes long: then a loop into a block of many is several times faster than a call that copies. */
+/** Keys are mostly some bytes long: then a loop into a block of many is several times faster than a copying call. */
 const BLOCK_BYTES = 16 * 1024;
 const SMALL_BYTES = 48;
 let block = new Uint8Array(0);

@@ -1,6 +1,6 @@
-// Finds wanted fields in the bytes of a JSON object in one pass, without building what nobody asked for. It either takes
-// the document exactly as JSON.parse would, or says no: then the caller parses it and finds out what is wrong. It says
-// no to whatever is rare or not as wanted: duplicate wanted keys, escaped keys, deep nesting, a field of another type.
+// Finds wanted fields in the bytes of a JSON object in one pass, without building what nobody asked for. It either
+// takes the document exactly as JSON.parse would, or says no: then the caller parses it and finds out what is wrong. It
+// says no to whatever is rare or not as wanted: duplicate wanted keys, escaped keys, deep nesting, another type.
 import { asciiText } from "./ascii-text.ts";
 import type { JsonField, JsonFieldTree } from "./json-fields.ts";
 import { NumberReader } from "./number-reader.ts";

@@ -1,5 +1,5 @@
-// Values that are JSON: trusted as they are, reduced to the fields that are wanted, or checked by a Standard Schema (zod,
-// valibot, arktype; https://standardschema.dev).
+// Values that are JSON: trusted as they are, reduced to the fields that are wanted, or checked by a Standard Schema
+// (zod, valibot, arktype; https://standardschema.dev).
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Deserializer } from "../contract/record.ts";
 import { ConfigError } from "../errors.ts";

@@ -103,8 +103,8 @@ export async function removeServer(home: ServerHome, signal: AbortSignal): Promi
 }
 
 /**
- * Ends the server as a crash would (SIGKILL), or `only` one of its processes by name, and waits until what was killed is
- * gone. Idempotent.
+ * Ends the server as a crash would (SIGKILL), or `only` one of its processes by name, and waits until what was killed
+ * is gone. Idempotent.
  */
 export async function killServer({ folder, say }: ServerHome, signal: AbortSignal, only?: string): Promise<void> {
   await using _lock = await lockFolder(folder, say, signal);

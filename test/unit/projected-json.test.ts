@@ -80,12 +80,14 @@ class Documents {
       if (this.below(40) === 0) members.push(this.member(name, depth));
     }
     if (this.below(4) === 0) members.reverse();
-    return `${this.space()}{${this.space()}${members.join(`${this.space()},${this.space()}`)}${this.space()}}${this.space()}`;
+    const inside = members.join(`${this.space()},${this.space()}`);
+    return `${this.space()}{${this.space()}${inside}${this.space()}}${this.space()}`;
   }
 
   private member(name: string, depth: number): string {
     const key = this.below(50) === 0 ? `"\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}"` : `"${name}"`;
-    return `${key}${this.space()}:${this.space()}${this.below(30) === 0 ? this.value(depth) : this.valueFor(name, depth)}`;
+    const value = this.below(30) === 0 ? this.value(depth) : this.valueFor(name, depth);
+    return `${key}${this.space()}:${this.space()}${value}`;
   }
 
   private valueFor(name: string, depth: number): string {
