@@ -139,7 +139,7 @@ class HBaseStore implements CheckpointStore {
   }
 
   async examine(signal: AbortSignal): Promise<readonly string[]> {
-    return await examineTable(await this.#connect(signal), this.#address);
+    return await examineTable(await this.#connect(signal), this.#address, this.#tableName, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -102,6 +102,8 @@ const text = {
   TableSchema: { tableName: "TableName 1", columnFamilies: "repeated ColumnFamilySchema 3" },
   CreateTableRequest: { tableSchema: "required TableSchema 1" },
   CreateTableResponse: { procId: "uint64 1" },
+  GetTableDescriptorsRequest: { tableNames: "repeated TableName 1" },
+  GetTableDescriptorsResponse: { tableSchema: "repeated TableSchema 1" },
 } as const satisfies Record<string, Record<string, FieldText>>;
 
 /** The messages' names. */

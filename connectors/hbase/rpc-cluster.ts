@@ -6,8 +6,8 @@ import { metaScan } from "./meta-table.ts";
 import { RegionCalls, type Route } from "./region-calls.ts";
 import { failureOf, ServerException } from "./rpc-errors.ts";
 import { RpcTable } from "./rpc-table.ts";
-import type { HBaseCluster, HBaseTable } from "./table.ts";
-import { createTableCall } from "./table-schema.ts";
+import type { FamilySettings, HBaseCluster, HBaseTable } from "./table.ts";
+import { createTableCall, describeTableCall, familiesOf, type TableDescriptors } from "./table-schema.ts";
 
 const CREATED_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 100;
@@ -35,6 +35,16 @@ export class RpcCluster implements HBaseCluster {
         if (error instanceof ServerException && error.className === "TableNotFoundException") return false;
         await patience.wait(error);
       }
+    }
+  }
+
+  async families(name: string, signal: AbortSignal): Promise<ReadonlyMap<string, FamilySettings>> {
+    const { zookeeper: cluster, user } = this.#calls.address;
+    try {
+      return familiesOf(await this.#calls.callMaster<TableDescriptors>(describeTableCall(name), signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failureOf(error, { doing: `describe the table ${name}`, table: name, cluster, user, writes: false });
     }
   }
 

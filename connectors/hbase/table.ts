@@ -97,12 +97,17 @@ export interface HBaseTable {
   scan(range: RowRange, signal: AbortSignal): Promise<readonly FoundRow[]>;
 }
 
+/** Settings of a column family by HBase's names for them, such as TTL. */
+export type FamilySettings = ReadonlyMap<string, string>;
+
 /** A connected cluster. Disposing of it closes its connections. */
 export interface HBaseCluster extends AsyncDisposable {
   readonly protocol: HBaseProtocol;
   table(name: string): HBaseTable;
   /** Whether there is a table of this name. @throws TransientError */
   hasTable(name: string, signal: AbortSignal): Promise<boolean>;
+  /** A table's families with their settings, none when it is not there. Left out where the protocol cannot ask. */
+  families?(name: string, signal: AbortSignal): Promise<ReadonlyMap<string, FamilySettings>>;
   /**
    * Makes the table unless it is there: one version of each cell. Idempotent.
    * @throws ConfigError it may not or cannot be made from here; the hint is what to type into `hbase shell`

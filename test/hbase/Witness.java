@@ -58,6 +58,12 @@ public final class Witness {
               TableDescriptorBuilder.newBuilder(name).setColumnFamily(ColumnFamilyDescriptorBuilder.of("f")).build(),
               keys.toArray(new byte[0][]));
           return List.of("done");
+        case "ttl":
+          admin.modifyColumnFamily(
+              name,
+              ColumnFamilyDescriptorBuilder.newBuilder(Bytes.toBytes(words[2])).setTimeToLive(Integer.parseInt(words[3]))
+                  .build());
+          return List.of("done");
         case "split":
           admin.splitRegionAsync(
               connection.getRegionLocator(name).getRegionLocation(Bytes.toBytes(words[2]), true).getRegion()

@@ -120,6 +120,21 @@ describe("what an administrator has to do", () => {
     expect(narrow.hint).toBe(`add it, in hbase shell: alter '${table}', 'cf'`);
   });
 
+  it("is found by doctor, when the store's table forgets or lacks its family", async () => {
+    const table = newName("tidemark");
+    await using store = hbaseStore({ ...test, table });
+    expect(await store.examine(signal)).toEqual([]);
+    await test.cluster.ensureTable(table, ["log"], signal);
+    expect(await store.examine(signal)).toEqual([]);
+    await witness.ttl(table, "log", 86_400);
+    const mend = `alter '${table}', {NAME => 'log', TTL => 'FOREVER'}`;
+    expect(await store.examine(signal)).toEqual([expect.stringContaining(`idle for 86400 s: ${mend}`)]);
+    const other = newName("other");
+    await test.cluster.ensureTable(other, ["f"], signal);
+    await using lacking = hbaseStore({ ...test, table: other });
+    expect(await lacking.examine(signal)).toEqual([expect.stringContaining(`alter '${other}', 'log'`)]);
+  });
+
   it("is told when there is no HBase under that parent of ZooKeeper", async () => {
     await using store = hbaseStore({ zookeeper: test.zookeeper, parent: "/hbase-secure" });
     await expect(store.bounds("job", signal)).rejects.toMatchObject({

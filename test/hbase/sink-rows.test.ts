@@ -1,6 +1,6 @@
 // What rows become in HBase, as its own client sees them, and whose cells win: a batch's timestamp is its own for ever,
 // so that what an older attempt writes late changes nothing, and the batches after it are newer.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { BatchMarker, MARKER_FAMILY } from "../../connectors/hbase/batch-marker.ts";
 import { hbaseSink } from "../../connectors/hbase/index.ts";
 import { changesOf, type RowBlock } from "../../connectors/hbase/row-block.ts";
@@ -124,6 +124,19 @@ describe("values", () => {
 });
 
 describe("whose cells win", () => {
+  it("what another lineage writes later wins, also where the clock of the first one's machine was ahead", async () => {
+    const table = await newTable();
+    const sink = hbaseSink({ zookeeper: test.zookeeper, table, row: "id" }) as Sink<object>;
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    try {
+      await writeBatches(sink, [{ id: "a", value: "first" }]);
+    } finally {
+      vi.useRealTimers();
+    }
+    await writeBatches(sink, [{ id: "a", value: "second" }]);
+    expect(await witness.row(table, "a")).toEqual(["f:value=second"]);
+  });
+
   it("what a frozen writer writes late is older than the batches after it", async () => {
     const table = await newTable();
     const sink = hbaseSink({ zookeeper: test.zookeeper, table, row: "id" }) as Sink<object>;

@@ -19,6 +19,8 @@ export interface Witness extends AsyncDisposable {
   regions(table: string): Promise<number>;
   /** Makes a table with the family f, whose regions begin at these keys and at the beginning. */
   create(table: string, ...starts: string[]): Promise<void>;
+  /** Lets a family's cells live so long. */
+  ttl(table: string, family: string, seconds: number): Promise<void>;
   /** Splits the region that holds the key, there. */
   split(table: string, key: string): Promise<void>;
   flush(table: string): Promise<void>;
@@ -59,6 +61,7 @@ export function startWitness({ jars, configuration }: HbaseAddresses): Witness {
     rows: (table, prefix) => ask("rows", table, prefix),
     regions: async (table) => Number((await ask("regions", table))[0]),
     create: (table, ...starts) => act("create", table, ...starts),
+    ttl: (table, family, seconds) => act("ttl", table, family, `${seconds}`),
     split: (table, key) => act("split", table, key),
     flush: (table) => act("flush", table),
     deleteRow: (table, row) => act("delete-row", table, row),
