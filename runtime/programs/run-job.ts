@@ -2,6 +2,7 @@
 // and after a pause (retries.ts) a new one recovers from the log.
 import type { Clock } from "../clock.ts";
 import type { Job, Trigger } from "../contract/job.ts";
+import type { Heartbeat } from "../contract/store.ts";
 import { checkTrigger } from "../define-job.ts";
 import { waitForOtherRun } from "../engine/heartbeat.ts";
 import { newRunMemory } from "../engine/look.ts";
@@ -65,27 +66,38 @@ export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {
       abortSignal,
       purpose: "run",
     } as const;
-    if (options.takeOver !== true) {
-      const onWaiting = (heartbeat: Extract<JobEvent, { type: "waiting-for-other-run" }>["heartbeat"]) =>
-        onEvent({ type: "waiting-for-other-run", heartbeat });
-      const ended = await untilStopped(signal, waitForOtherRun(store, definition.name, clock, signal, onWaiting));
-      if (ended === "stopped") return totals.result("stopped");
-    }
-    const reason = await runTerms(input, totals, signal);
+    const reason = await runTerms(input, totals, { stopSignal: signal, takeOver: options.takeOver ?? false });
     onEvent({ type: "ended", reason });
     return totals.result(reason);
   });
 }
 
-async function runTerms(input: Omit<TermInput, "run">, totals: Totals, stopSignal: AbortSignal): Promise<EndReason> {
-  const { clock, abortSignal, onEvent } = input;
+interface HowToRun {
+  readonly stopSignal: AbortSignal;
+  /** Begin at once, whoever runs. */
+  readonly takeOver: boolean;
+}
+
+async function runTerms(
+  input: Omit<TermInput, "run">,
+  totals: Totals,
+  { stopSignal, takeOver }: HowToRun,
+): Promise<EndReason> {
+  const { job, store, clock, abortSignal, onEvent } = input;
   const memory = newRunMemory(clock.elapsed());
   const run = newRunIdentity();
-  const retries = new Retries(clock, input.job.storeTimeoutMs);
-  totals.begin();
+  const retries = new Retries(clock, job.storeTimeoutMs);
+  let mayBegin = takeOver;
   for (;;) {
     if (stopSignal.aborted) return "stopped";
     try {
+      if (!mayBegin) {
+        const onWaiting = (heartbeat: Heartbeat) => onEvent({ type: "waiting-for-other-run", heartbeat });
+        const waiting = waitForOtherRun(store, job.name, clock, stopSignal, onWaiting);
+        if ((await untilStopped(stopSignal, waiting)) === "stopped") return "stopped";
+        mayBegin = true;
+        totals.begin();
+      }
       await using term = await openTerm({ ...input, run });
       const { epoch, state } = term.journal;
       const { lineageId, nextBatchId, inHand } = state;

@@ -31,9 +31,11 @@ function gatedStore(gate: (call: string) => Promise<void> | void): CheckpointSto
     };
   };
   const bounds = gated("bounds", store.bounds.bind(store));
+  const heartbeat = gated("heartbeat", store.heartbeat.bind(store));
   const takeOver = store.takeOver.bind(store);
   return Object.assign(store, {
     bounds,
+    heartbeat,
     takeOver: gated("takeOver", async (...args: Parameters<typeof takeOver>) => {
       const writer = await takeOver(...args);
       const append: LogWriter["append"] = gated("append", writer.append.bind(writer));
@@ -70,6 +72,21 @@ describe.each(modes)("commit: %j", (commit) => {
     expect(retrying.length).toBeGreaterThan(1);
     for (const error of retrying) expect(error).toContain("memory: is away");
     expect((await batches(job))[0]).toMatchObject({ state: "completed" });
+  });
+
+  test("a store that is away when the run begins is waited for as well", async () => {
+    let asked = 0;
+    const { job, sink } = jobWith(
+      gatedStore((call) => {
+        if (call === "heartbeat" && ++asked <= 2) throw new TransientError("memory: is away");
+      }),
+      30_000,
+      commit,
+    );
+    const events: JobEvent["type"][] = [];
+    await runJob(job, { onEvent: ({ type }) => events.push(type) });
+    expect(events.slice(0, 3)).toEqual(["retrying", "retrying", "started"]);
+    expect(sink.rows).toEqual(numbers(9));
   });
 
   test("a store that never answers ends the run after storeTimeoutMs, with its name and what to do", async () => {
