@@ -64,7 +64,9 @@ function hdfsSite({ folder, ports }: Place): Settings {
     "dfs.namenode.heartbeat.recheck-interval": 1000,
     "dfs.namenode.stale.datanode.interval": 5000,
     "dfs.namenode.safemode.extension": 0,
+    // Asks soon whether a block is there, and for long: on a busy machine the DataNode tells late.
     "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 5,
+    "dfs.client.block.write.locateFollowingBlock.retries": 11,
     "dfs.client.block.write.replace-datanode-on-failure.enable": "false",
     "dfs.namenode.fs-limits.min-block-size": 1024,
     "dfs.namenode.handler.count": 8,
