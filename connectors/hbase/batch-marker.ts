@@ -90,7 +90,7 @@ export class BatchMarker {
     if (batch.isUnplanned !== true) await this.#put([this.#newestCell(batch, stampMs, true)], batch.signal);
   }
 
-  /** What others have written to the same table is older, also where their machines' clocks were ahead of this one's. */
+  /** What others have written to the same table is older, also where their machines' clocks were ahead. */
   async #passOtherLineages(signal: AbortSignal): Promise<void> {
     for (let from = Buffer.alloc(0); ; ) {
       const range = { from, until: Buffer.alloc(0), limit: MARKERS_AT_ONCE, family: MARKER_FAMILY, qualifiers: CELLS };
