@@ -1,5 +1,8 @@
 // The stores that are measured, each with what it is measured against. A new one is an entry here.
 import { join } from "node:path";
+import { kafkaSink } from "../../connectors/kafka/index.ts";
+import type { Sink } from "../../runtime/index.ts";
+import type { PaymentsTopic } from "./payments-topic.ts";
 import type { RawAppend } from "./raw-append.ts";
 import { rawFileAppend } from "./raw-appends/file.ts";
 import { rawHBaseAppend } from "./raw-appends/hbase.ts";
@@ -27,8 +30,12 @@ export interface StoreKind {
   readonly appends: number;
   /** What p50 of the store's append may be, in p50s of the raw one; undefined where none was set. */
   readonly mostRatio?: number;
+  /** The offsets are shown by a call of their own: then an append is measured without it and with it. */
+  readonly showsApart?: string;
   url(place: Place): string;
   raw(place: Place): Promise<RawAppend>;
+  /** A sink of the same system, whose rows and the entry are one transaction. */
+  jointSink?(place: Place, topic: PaymentsTopic): Sink<object>;
 }
 
 export const storeKinds: readonly StoreKind[] = [
@@ -62,10 +69,11 @@ export const storeKinds: readonly StoreKind[] = [
     name: "hbase",
     variable: "HBASE_ZOOKEEPER",
     beside: "one checkAndMutate",
+    showsApart: "one checkAndMutate, then a put of the customary row",
     appends: 1_000,
     mostRatio: 1.5,
     url: ({ address, name }) => `hbase://${address}/${name}_store`,
-    raw: ({ address, name }) => rawHBaseAppend(address, `${name}_raw`),
+    raw: ({ address, name }) => rawHBaseAppend(address, name),
   },
   {
     name: "hdfs",
@@ -82,5 +90,6 @@ export const storeKinds: readonly StoreKind[] = [
     appends: 200,
     url: ({ address }) => `kafka://${address}`,
     raw: ({ address, name }) => rawKafkaAppend(address, name),
+    jointSink: (_, { brokers, output }) => kafkaSink({ brokers, topic: output }),
   },
 ];

@@ -30,7 +30,10 @@ try {
   print(
     `An append of ${ENTRY_BYTES} bytes and ${PARTITIONS} positions, ms: the store's, and in turns with it the bare client's`,
   );
-  for (const kind of kinds) await compare(kind, placeOf(kind));
+  for (const kind of kinds) {
+    await compare(kind, placeOf(kind), { beside: kind.beside, shows: kind.showsApart === undefined });
+    if (kind.showsApart !== undefined) await compare(kind, placeOf(kind), { beside: kind.showsApart, shows: true });
+  }
   await measureOverhead(kinds, placeOf, Number(values.rounds));
 } finally {
   rmSync(dir, { recursive: true, force: true });
@@ -51,14 +54,25 @@ function placeOf({ name, variable }: StoreKind): Place {
   return { dir: join(dir, name, own), name: own, address: (variable && process.env[variable]) ?? "" };
 }
 
-async function compare(kind: StoreKind, place: Place): Promise<void> {
+interface Comparison {
+  readonly beside: string;
+  /** Positions are part of it. */
+  readonly shows: boolean;
+}
+
+async function compare(kind: StoreKind, place: Place, { beside, shows }: Comparison): Promise<void> {
   await using store = await openStore(kind.url(place), { baseDir: dir });
   await using raw = await kind.raw(place);
   await using writer = await begun(store, place.name);
   const [own, bare]: [number[], number[]] = [[], []];
+  const positionsOf = (seq: number) => (shows ? (raw.positionsAt?.(seq) ?? positionsAt(seq)) : []);
   for (let seq = 1; seq <= WARM_UP + kind.appends; seq++) {
     // Neither is always the first after the other's work.
-    const turns = [() => timed(own, () => appendTo(writer, seq)), () => timed(bare, () => appendRaw(raw, seq))];
+    const positions = positionsOf(seq);
+    const turns = [
+      () => timed(own, () => appendTo(writer, seq, positions)),
+      () => timed(bare, () => appendRaw(raw, seq, positions)),
+    ];
     for (const turn of seq % 2 === 0 ? turns : turns.reverse()) await turn();
     if (seq === WARM_UP) own.length = bare.length = 0;
   }
@@ -67,7 +81,7 @@ async function compare(kind: StoreKind, place: Place): Promise<void> {
   const most = kind.mostRatio === undefined ? "" : ratio <= kind.mostRatio ? " ok" : ` MORE THAN ${kind.mostRatio}`;
   const text = (p50: number, p99: number) => `p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)}`;
   print(
-    `  ${kind.name.padEnd(9)} ${text(ownP50, at(own, 0.99))}   ${text(bareP50, at(bare, 0.99))} (${kind.beside})` +
+    `  ${kind.name.padEnd(9)} ${text(ownP50, at(own, 0.99))}   ${text(bareP50, at(bare, 0.99))} (${beside})` +
       `   ratio at p50 ${ratio.toFixed(2)}${most}`,
   );
 }
@@ -76,14 +90,14 @@ async function begun(store: CheckpointStore, job: string): Promise<LogWriter> {
   return await store.takeOver(job, (head) => ({ seq: head + 1n, entry: entryOf(0) }), signal, "bench");
 }
 
-async function appendTo(writer: LogWriter, seq: number): Promise<void> {
-  const appended = await writer.append(BigInt(seq), entryOf(seq), positionsAt(seq), signal);
+async function appendTo(writer: LogWriter, seq: number, positions: readonly Position[]): Promise<void> {
+  const appended = await writer.append(BigInt(seq), entryOf(seq), positions, signal);
   if (appended.is !== "appended") throw new Error(`entry ${seq} was refused: ${appended.is}`);
 }
 
 /** Entry 0 begins the store's log; the bare one begins with what follows. */
-async function appendRaw(raw: RawAppend, seq: number): Promise<void> {
-  await raw.append(seq - 1, Buffer.from(entryOf(seq).bytes), positionsAt(seq));
+async function appendRaw(raw: RawAppend, seq: number, positions: readonly Position[]): Promise<void> {
+  await raw.append(seq - 1, Buffer.from(entryOf(seq).bytes), positions);
 }
 
 function entryOf(seq: number): Entry {
