@@ -24,8 +24,8 @@ import {
 import { checkJobName } from "./job-name.ts";
 import { entriesTopic, MAX_ENTRY_BYTES, transactionalIdOf } from "./kafka/entries-topic.ts";
 import { examineCluster } from "./kafka/examine.ts";
-import { LogView } from "./kafka/log-view.ts";
-import { appendEntry, isFenced, KafkaLogWriter } from "./kafka/log-writer.ts";
+import { type JobView, LogView } from "./kafka/log-view.ts";
+import { appendEntry, isFenced, isServerFailure, KafkaLogWriter } from "./kafka/log-writer.ts";
 import { parseStoreUrl } from "./kafka/store-url.ts";
 
 const DEFAULT_TOPIC = "tidemark-checkpoints";
@@ -120,19 +120,24 @@ class KafkaStore implements CheckpointStore {
     const { showsGroup = true, adoptGroup = false } = this.#options;
     const group = lineageId === undefined || !showsGroup ? undefined : { lineageId, adopt: adoptGroup };
     const term = { client, view, topic: this.#topic, jobName, group, produceTimeoutMs: this.#produceTimeoutMs };
+    let begun: NumberedEntry | undefined;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const producer = await this.#openProducer(client, jobName, signal);
       // Every older writer's transactions have come to their end, and say so in the log.
       await view.refresh(signal);
       const head = view.bounds(jobName)?.head ?? -1n;
-      const begun = begin(head);
+      if (begun !== undefined && isNewest(begun, view.job(jobName))) {
+        view.written();
+        return new KafkaLogWriter({ ...term, producer, begun });
+      }
+      begun = begin(head);
       if (begun.seq <= head) throw new RangeError(`a term cannot begin at entry ${begun.seq}: the head is ${head}`);
       try {
         await appendEntry(producer, { topic: this.#topic, jobName }, begun, signal);
         view.written();
         return new KafkaLogWriter({ ...term, producer, begun });
       } catch (error) {
-        if (!isFenced(error)) throw error;
+        if (!isFenced(error) && !isServerFailure(error)) throw error;
       }
       await pause(pauseMs * Math.random(), signal);
     }
@@ -199,4 +204,10 @@ class KafkaStore implements CheckpointStore {
     }
     return await abortable(this.#client, signal);
   }
+}
+
+/** Whether this very entry is the log's newest. */
+function isNewest({ seq, entry }: NumberedEntry, job: JobView | undefined): boolean {
+  const [newest] = [...(job?.entries ?? [])].slice(-1);
+  return newest !== undefined && newest[0] === seq && newest[1].token === entry.token;
 }

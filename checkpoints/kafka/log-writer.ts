@@ -30,7 +30,9 @@ import {
   type Heartbeat,
   type JointTransaction,
   type LogWriter,
+  messageOf,
   type NumberedEntry,
+  OutcomeUnknownError,
   type Position,
   TidemarkError,
   TransientError,
@@ -284,6 +286,14 @@ export async function appendEntry(
 /** Whether a newer producer of the same id may have shut this one out; nothing was committed then. */
 export function isFenced(error: unknown): boolean {
   return error instanceof TidemarkError && FENCED_CODES.includes(error.code);
+}
+
+/**
+ * Whether the broker has answered that it failed at ending the transaction (which it does now and then when several end
+ * the same one): that is of unknown outcome, but the next producer is answered.
+ */
+export function isServerFailure(error: unknown): boolean {
+  return error instanceof OutcomeUnknownError && messageOf(error.cause).includes("UNKNOWN_SERVER_ERROR");
 }
 
 /** Ends the transaction if that can be done; else the next producer, or its timeout, does it. */

@@ -9,6 +9,7 @@ import { brokerError } from "./kafka-errors.ts";
  * The brokers' error codes about writing that are told apart (https://kafka.apache.org/protocol#protocol_error_codes).
  */
 export const WriteError = {
+  unknownServerError: -1,
   messageTooLarge: 10,
   coordinatorLoading: 14,
   coordinatorNotAvailable: 15,

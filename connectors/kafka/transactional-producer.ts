@@ -193,7 +193,7 @@ export class TransactionalProducer {
         const broker = formatBroker(this.coordinator);
         const failure = refusedTransaction({ errorCode, doing: `${how} a transaction`, transactionalId, broker });
         if (!isRepeatable(errorCode)) {
-          if (mayHaveEnded) throw failure;
+          if (mayHaveEnded || errorCode === WriteError.unknownServerError) throw failure;
           this.failure ??= this.explained(failure, mayBeTimeout(errorCode));
           throw this.failure;
         }

@@ -73,7 +73,7 @@ async function newJob(store: Partial<KafkaStoreOptions> = {}) {
 /** Where Kafka keeps a group's offsets: by Java's hash of its name. */
 function offsetsPartitionOf(group: string): number {
   const hash = [...group].reduce((sum, character) => (Math.imul(sum, 31) + character.charCodeAt(0)) | 0, 0);
-  return (hash & 0x7fffffff) % OFFSETS_PARTITIONS;
+  return Math.abs(hash) % OFFSETS_PARTITIONS;
 }
 
 /** What a read_committed consumer of Kafka's own sees. */
