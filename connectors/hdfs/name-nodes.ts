@@ -1,6 +1,7 @@
 // Which name node is asked: the one that answered last, and the next one where it is a standby or cannot be reached. A
 // write that may have arrived is never sent to another: its outcome is unknown. Bytes of files come from and go to
 // where a name node says.
+import { ConfigError } from "../../runtime/index.ts";
 import type { HdfsAddress, NameNode } from "./address.ts";
 import { type Doing, errorOfNoAnswer, errorOfRefusal, isOfStandby, refusalOf } from "./failures.ts";
 import { type HttpAnswer, HttpExchange, type HttpOptions, NoAnswerError } from "./http-exchange.ts";
@@ -50,14 +51,19 @@ export class NameNodes implements AsyncDisposable {
   /**
    * The same for an operation whose bytes a DataNode takes or gives.
    * @throws TransientError the DataNode cannot be reached or did not answer, too
+   * @throws ConfigError the name node sends elsewhere than to a DataNode, or out of TLS
    */
   async askDataNode(call: Call, { body, maxBytes }: Transfer): Promise<HttpAnswer> {
     const { answer, nameNode } = await this.#askActive(call);
     const { location } = answer.headers;
     if (answer.status !== 307 || location === undefined) return answer;
+    this.#checkPlace(location, call.doing);
     const options = { ...this.#optionsOf(call), ...(body && { body }), ...(maxBytes !== undefined && { maxBytes }) };
     try {
-      return await this.#http.goTo(location, nameNode, options);
+      const transferred = await this.#http.goTo(location, nameNode, options);
+      // A standby sends to a DataNode all the same, and that one finds out.
+      if (transferred.status >= 400 && isOfStandby(refusalOf(transferred))) this.#preferAnotherThan(nameNode);
+      return transferred;
     } catch (error) {
       const doing = `${call.doing} by the DataNode at ${hostOf(location)}`;
       throw errorOfNoAnswer(error, call.isWrite, { address: this.#address, doing });
@@ -66,6 +72,17 @@ export class NameNodes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]();
+  }
+
+  /** The request layer would take other schemes, and "unix" for this machine's sockets. */
+  #checkPlace(location: string, doing: string): void {
+    const scheme = this.#address.isTls ? "https:" : "http:";
+    const { protocol, host } = URL.parse(location) ?? {};
+    if (protocol === scheme && host !== "unix") return;
+    throw new ConfigError(
+      `cannot ${doing} (HDFS at ${this.#address.label}): it sends to a place that is no DataNode's ${scheme}`,
+      { hint: "is that the name node itself, and dfs.http.policy of the whole cluster the same?" },
+    );
   }
 
   async #askActive(call: Call): Promise<{ readonly answer: HttpAnswer; readonly nameNode: NameNode }> {
@@ -88,13 +105,18 @@ export class NameNodes implements AsyncDisposable {
         failure = errorOfRefusal(refusal, doing);
       } catch (error) {
         failure = errorOfNoAnswer(error, call.isWrite, doing);
-        this.#preferred = (index + 1) % nameNodes.length;
+        this.#preferAnotherThan(nameNode);
         const mayHaveArrived = !(error instanceof NoAnswerError) || error.mayHaveArrived;
         if (call.isWrite && mayHaveArrived) throw failure;
         if (call.signal.aborted) throw failure;
       }
     }
     throw failure;
+  }
+
+  #preferAnotherThan(nameNode: NameNode): void {
+    const { nameNodes } = this.#address;
+    this.#preferred = (nameNodes.indexOf(nameNode) + 1) % nameNodes.length;
   }
 
   #optionsOf({ method, signal }: Call): HttpOptions {
