@@ -26,6 +26,7 @@ import { entriesTopic, MAX_ENTRY_BYTES, transactionalIdOf } from "./kafka/entrie
 import { examineCluster } from "./kafka/examine.ts";
 import { type JobView, LogView } from "./kafka/log-view.ts";
 import { appendEntry, isFenced, isServerFailure, KafkaLogWriter } from "./kafka/log-writer.ts";
+import { checkNothingIsLost } from "./kafka/lost-log.ts";
 import { parseStoreUrl } from "./kafka/store-url.ts";
 
 const DEFAULT_TOPIC = "tidemark-checkpoints";
@@ -126,6 +127,8 @@ class KafkaStore implements CheckpointStore {
       // Every older writer's transactions have come to their end, and say so in the log.
       await view.refresh(signal);
       const head = view.bounds(jobName)?.head ?? -1n;
+      if (head < 0n && group?.adopt === false)
+        await checkNothingIsLost({ ...term, lineageId: group.lineageId }, signal);
       if (begun !== undefined && isNewest(begun, view.job(jobName))) {
         view.written();
         return new KafkaLogWriter({ ...term, producer, begun });

@@ -18,7 +18,7 @@ export {
   type KafkaConnectionOptions,
 } from "./connection-options.ts";
 export { parseConnectionUrl } from "./connection-url.ts";
-export { checkGroupIsOwn, ownMark } from "./group-ownership.ts";
+export { checkGroupIsOwn, hasOtherLineage, ownMark } from "./group-ownership.ts";
 export { JointRecords } from "./joint-records.ts";
 export { patiently } from "./patience.ts";
 export { parseMark } from "./position-mark.ts";

@@ -14,20 +14,53 @@ export function ownMark(lineageId: string): string {
   return `tidemark ${lineageId}`;
 }
 
-export interface OwnGroup {
+/** A group, and who keeps it. */
+interface Group {
   readonly client: KafkaClient;
   readonly coordinator: BrokerAddress;
   readonly groupId: string;
+}
+
+export interface OwnGroup extends Group {
   readonly lineageId: string;
   /** What to do when it is somebody else's. */
   readonly hint: string;
 }
 
 /** @throws ConfigError the group has offsets that this job did not write; TransientError */
-export async function checkGroupIsOwn(
-  { client, coordinator, groupId, lineageId, hint }: OwnGroup,
+export async function checkGroupIsOwn({ lineageId, hint, ...group }: OwnGroup, signal: AbortSignal): Promise<void> {
+  const strange = (await committedIn(group, signal)).find(({ metadata }) => metadata !== ownMark(lineageId));
+  if (strange === undefined) return;
+  const where = `${strange.topic}:${strange.partition}`;
+  throw new ConfigError(`there are offsets in the group "${group.groupId}" that this job did not write (${where})`, {
+    code: "KAFKA_GROUP_NOT_OWN",
+    hint,
+  });
+}
+
+/**
+ * Whether the group has offsets that a job of another lineage wrote.
+ * @throws ConfigError it may not be read; TransientError
+ */
+export async function hasOtherLineage(
+  { lineageId, ...group }: Group & { readonly lineageId: string },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
+  const prefix = ownMark("");
+  const isOther = ({ metadata }: Committed) => metadata.startsWith(prefix) && metadata !== ownMark(lineageId);
+  return (await committedIn(group, signal)).some(isOther);
+}
+
+interface Committed {
+  readonly topic: string;
+  readonly partition: number;
+  readonly metadata: string;
+}
+
+async function committedIn(
+  { client, coordinator, groupId }: Group,
+  signal: AbortSignal,
+): Promise<readonly Committed[]> {
   // null: all topics.
   const asked = [{ groupId, memberEpoch: NO_EPOCH, topics: null }];
   const answer = await client.call(coordinator, offsetFetchV8.api, [asked, false], signal);
@@ -35,13 +68,9 @@ export async function checkGroupIsOwn(
   if (group === undefined || group.errorCode !== BrokerError.none) {
     throw brokerError(group?.errorCode ?? -1, `read the offsets of group ${groupId}`, formatBroker(coordinator));
   }
-  const strange = group.topics
-    .flatMap(({ name, partitions }) => partitions.map((partition) => ({ topic: name, ...partition })))
-    .find(({ committedOffset, metadata }) => committedOffset >= 0n && metadata !== ownMark(lineageId));
-  if (strange === undefined) return;
-  const where = `${strange.topic}:${strange.partitionIndex}`;
-  throw new ConfigError(`there are offsets in the group "${groupId}" that this job did not write (${where})`, {
-    code: "KAFKA_GROUP_NOT_OWN",
-    hint,
-  });
+  return group.topics.flatMap(({ name, partitions }) =>
+    partitions
+      .filter(({ committedOffset }) => committedOffset >= 0n)
+      .map(({ partitionIndex, metadata }) => ({ topic: name, partition: partitionIndex, metadata: metadata ?? "" })),
+  );
 }

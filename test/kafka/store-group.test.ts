@@ -7,6 +7,7 @@ import { kafkaSource } from "../../connectors/kafka/index.ts";
 import { TransactionalProducer } from "../../connectors/kafka/transactional-producer.ts";
 import { memorySource } from "../../connectors/memory/index.ts";
 import {
+  CheckpointMissingError,
   type CheckpointStore,
   ConfigError,
   defineJob,
@@ -137,6 +138,23 @@ it("shows no positions of another log than this cluster's", async () => {
     }),
   );
   expect(await committedOffsets(name)).toEqual([]);
+});
+
+it("reads nothing when the job's entries are gone and its group shows that there were some", async () => {
+  const topic = await filledTopic();
+  const [name, entries] = [newName(), newName()];
+  await using before = storeOf({ topic: entries });
+  await run(name, topic, before);
+  await topics.delete(entries);
+  await using store = storeOf({ topic: entries });
+  await expect(store.takeOver(name, next("begin"), signal, LINEAGE)).rejects.toThrow(CheckpointMissingError);
+  const failure = await run(name, topic, store).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(CheckpointMissingError);
+  expect(failure).toMatchObject({ hint: expect.stringContaining(`--delete --group ${name}`) });
+  expect(await store.bounds(name, signal)).toBeUndefined();
+  await topics.admin.deleteGroups({ groups: [name] });
+  await run(name, topic, store);
+  expect(await committedOffsets(name)).toEqual([50, 50]);
 });
 
 it("does not move the group back when a writer that was overtaken wakes up", async () => {
