@@ -82,9 +82,9 @@ export class ZooKeeperLogWriter implements LogWriter {
         if (seq > this.#newest) this.#newest = seq;
         return { is: "appended" };
       }
-      if (done.failed < own.length) return await this.#whatIsThere(seq, signal);
-      // Somebody else changed the customary nodes.
+      // Somebody else changed the customary nodes, or this very append did, and its reply was lost.
       places?.forget();
+      if (done.failed < own.length) return await this.#whatIsThere(seq, signal);
       if (attempt === TRIES) throw new TransientError(`${shown[done.failed - own.length]?.path} does not keep still`);
     }
   }

@@ -60,6 +60,20 @@ it("an append that never arrived is of unknown outcome too, and is appended when
   expect(await writer.append(1n, mine, [], signal)).toEqual({ is: "appended" });
 });
 
+it("offsets are shown as the newest entry has them, also back where they were before a reply was lost", async () => {
+  const job = newName("lost");
+  await using store = openThroughProxy();
+  await using writer = await store.takeOver(job, next("begin"), signal);
+  expect(await writer.append(1n, entry("one"), positions(10n), signal)).toEqual({ is: "appended" });
+  const mine = entry("mine");
+  const append = () => writer.append(2n, mine, positions(20n), signal);
+  proxy.loseReply();
+  await expect(append()).rejects.toBeInstanceOf(OutcomeUnknownError);
+  expect(await append()).toEqual({ is: "exists", entry: mine });
+  expect(await writer.append(3n, entry("three"), positions(10n), signal)).toEqual({ is: "appended" });
+  expect(await ensemble.text(`/consumers/${job}/offsets/t/0`)).toBe("10");
+});
+
 it("a take-over whose reply is lost is settled by taking over again", async () => {
   const job = newName("lost");
   await using store = openThroughProxy();
