@@ -138,6 +138,11 @@ class HBaseStore implements CheckpointStore {
     }
   }
 
+  async describe(signal: AbortSignal): Promise<string> {
+    const { protocol } = await this.#connect(signal);
+    return `HBase, protocol ${protocol}`;
+  }
+
   async examine(signal: AbortSignal): Promise<readonly string[]> {
     return await examineTable(await this.#connect(signal), this.#address, this.#tableName, signal);
   }

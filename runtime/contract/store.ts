@@ -76,6 +76,8 @@ export interface CheckpointStore extends AsyncDisposable {
   heartbeat(jobName: string, signal: AbortSignal): Promise<Heartbeat | undefined>;
   /** The jobs that have a log here, sorted. */
   jobs(signal: AbortSignal): Promise<readonly string[]>;
+  /** What system was found there, where that is not plain from the URL, for `doctor`: "HBase, protocol 2.x". */
+  describe?(signal: AbortSignal): Promise<string>;
   /** What is wrong or unwise about this store itself, for `doctor`: one finding a line, empty when all is well. */
   examine(signal: AbortSignal): Promise<readonly string[]>;
 }

@@ -24,6 +24,7 @@ type Late = "harmless" | "may-happen";
 /** The same store with deadlines. Closing is not bounded: the store itself must end. */
 export function withDeadlines(store: CheckpointStore, deadlines: StoreDeadlines): CheckpointStore {
   const ask = asker(store.url, deadlines);
+  const describe = store.describe?.bind(store);
   return {
     url: store.url,
     maxEntryBytes: store.maxEntryBytes,
@@ -41,6 +42,9 @@ export function withDeadlines(store: CheckpointStore, deadlines: StoreDeadlines)
     heartbeat: (jobName, signal) =>
       ask("show its heartbeat", "harmless", signal, (own) => store.heartbeat(jobName, own)),
     jobs: (signal) => ask("list its jobs", "harmless", signal, (own) => store.jobs(own)),
+    ...(describe && {
+      describe: (signal: AbortSignal) => ask("describe itself", "harmless", signal, describe),
+    }),
     examine: (signal) => ask("examine itself", "harmless", signal, (own) => store.examine(own)),
     [Symbol.asyncDispose]: () => Promise.resolve(store[Symbol.asyncDispose]()),
   };

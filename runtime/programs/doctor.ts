@@ -43,9 +43,11 @@ function sinkDetail({ sink, commit }: ProgramContext["job"]): string {
 
 async function storeFindings({ store, signal }: ProgramContext, findings: Finding[]): Promise<void> {
   await attempt("store", findings, async () => {
+    const found = await store.describe?.(signal);
+    const detail = found === undefined ? store.url : `${store.url} (${found})`;
     const notes = await store.examine(signal);
-    if (notes.length === 0) findings.push({ check: "store", status: "ok", detail: store.url });
-    for (const detail of notes) findings.push({ check: "store", status: "warning", detail });
+    if (notes.length === 0 || found !== undefined) findings.push({ check: "store", status: "ok", detail });
+    for (const note of notes) findings.push({ check: "store", status: "warning", detail: note });
   });
 }
 
@@ -65,7 +67,7 @@ async function checkpointFindings(
       return history;
     }
     const lineage = state.lineageId.slice(0, 8);
-    const kept = `${history.batches.length} batches kept, next is ${state.nextBatchId}, lineage ${lineage}`;
+    const kept = `${history.batches.length === 1 ? "1 batch" : `${history.batches.length} batches`} kept, next is ${state.nextBatchId}, lineage ${lineage}`;
     findings.push({ check: "checkpoint", status: "ok", detail: `whole, no holes: ${kept}` });
     if (state.movedTo !== undefined) {
       const detail = `it has moved to ${state.movedTo}`;

@@ -3,7 +3,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hbaseStore } from "../../checkpoints/hbase.ts";
 import { hbaseSink } from "../../connectors/hbase/index.ts";
-import { CheckpointMissingError, ConfigError, type Sink, type TidemarkError } from "../../runtime/index.ts";
+import { memorySource } from "../../connectors/memory/index.ts";
+import {
+  CheckpointMissingError,
+  ConfigError,
+  defineJob,
+  doctor,
+  type Sink,
+  type TidemarkError,
+} from "../../runtime/index.ts";
 import { entry, next } from "../contracts/checkpoint-store-bench.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { newName, type TestCluster, testCluster } from "./cluster.ts";
@@ -133,6 +141,21 @@ describe("what an administrator has to do", () => {
     await test.cluster.ensureTable(other, ["f"], signal);
     await using lacking = hbaseStore({ ...test, table: other });
     expect(await lacking.examine(signal)).toEqual([expect.stringContaining(`alter '${other}', 'log'`)]);
+  });
+
+  it("is told by doctor with the protocol that the cluster speaks", async () => {
+    await using store = hbaseStore({ ...test, table: newName("tidemark") });
+    const job = defineJob({
+      name: "told",
+      source: memorySource({ records: [1] }),
+      pipeline: (records$) => records$,
+      sink: () => {},
+      checkpoint: store,
+    });
+    expect((await doctor(job))[0]).toEqual({
+      ...{ check: "store", status: "ok" },
+      detail: `${store.url} (HBase, protocol 2.x)`,
+    });
   });
 
   it("is told when there is no HBase under that parent of ZooKeeper", async () => {

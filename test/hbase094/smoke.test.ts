@@ -36,6 +36,8 @@ async function failureOf(work: Promise<unknown>): Promise<TidemarkError | undefi
 describe("a table", () => {
   it("is known to be one of a cluster of the old protocol", async () => {
     expect(test.cluster.protocol).toBe("0.94");
+    await using store = hbaseStore(test);
+    expect(await store.describe?.(signal)).toBe("HBase, protocol 0.94");
     expect(await test.cluster.hasTable(test.rows, signal)).toBe(true);
     expect(await test.cluster.hasTable(newName("none"), signal)).toBe(false);
   });
