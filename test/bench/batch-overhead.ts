@@ -1,7 +1,7 @@
 // What recording takes of a batch: a job from Kafka's JSON (filter, map) to a file, in batches of 10,000 records. In
 // steady state a batch has one append, its completion together with the next plan. The time of those is set against
-// the time of the rest. Where a store can be part of its sink's transaction, that is measured too: what its append takes
-// beyond the sink's commit alone, as it is with a checkpoint in memory.
+// the time of the rest. Where a store can be part of its sink's transaction, that is measured too: what its append
+// takes beyond the sink's commit alone, as it is with a checkpoint in memory.
 import { mkdirSync } from "node:fs";
 import { filter, map } from "rxjs";
 import { fileSink } from "../../connectors/files/index.ts";

@@ -28,7 +28,7 @@ const dir = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 try {
   const kinds = chosenKinds();
   print(
-    `An append of ${ENTRY_BYTES} bytes and ${PARTITIONS} positions, ms: the store's, and in turns with it the bare client's`,
+    `An append of ${ENTRY_BYTES} bytes and ${PARTITIONS} positions, ms: the store's, and in turns the bare client's`,
   );
   for (const kind of kinds) {
     await compare(kind, placeOf(kind), { beside: kind.beside, shows: kind.showsApart === undefined });

@@ -1,4 +1,5 @@
-// Kafka: a transaction of one record and a group's offsets, with the library's own producer, on a cluster of one broker.
+// Kafka: a transaction of one record and a group's offsets, with the library's own producer, on a cluster of one
+// broker.
 import { Admin, type Consumer, Producer } from "@platformatic/kafka";
 import { formatMark } from "../../../connectors/kafka/position-mark.ts";
 import type { RawAppend } from "../raw-append.ts";

@@ -9,8 +9,9 @@ export async function rawPostgresAppend(url: string, name: string): Promise<RawA
   await client.connect();
   await client.query(`create table heads_${name} (job text primary key, head bigint not null) with (fillfactor = 50);
     create table entries_${name} (job text, seq bigint, bytes bytea not null, primary key (job, seq));
-    create table offsets_${name} (job text, topic text, partition int, until bigint, primary key (job, topic, partition))
-      with (fillfactor = 50);
+    create table offsets_${name} (
+      job text, topic text, partition int, until bigint, primary key (job, topic, partition)
+    ) with (fillfactor = 50);
     insert into heads_${name} values ('${name}', -1)`);
   const compareAndSet = `with moved as (
       update heads_${name} set head = $2 where job = $1 and head = $2::bigint - 1 returning job
