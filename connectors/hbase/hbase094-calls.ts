@@ -71,6 +71,7 @@ export class Hbase094Calls implements AsyncDisposable {
     const logger = { warn: () => undefined, error: () => undefined };
     this.#client ??= driver.create({ zk: rootNode(root.data), rpcTimeout: CALL_WITHIN_MS, logger });
     this.#client.setMaxListeners(0);
+    guardAnswers(this.#client);
     return this.#client;
   }
 
@@ -122,6 +123,30 @@ export class Hbase094Calls implements AsyncDisposable {
     for (const server of Object.values(this.#client?.servers ?? {})) server.close();
     this.#client = undefined;
   }
+}
+
+/**
+ * The driver throws at an answer that it cannot read, in an event of the socket, where nothing would catch that but the
+ * end of the process: here it ends the connection, and so all calls on it.
+ */
+function guardAnswers(client: Client): void {
+  const open = client.getRegionConnection.bind(client);
+  client.getRegionConnection = (host, port, callback) => {
+    open(host, port, callback);
+    const { socket } = client.servers[`${host}:${port}`] ?? {};
+    // Its own property: this one is guarded already.
+    if (socket === undefined || Object.hasOwn(socket, "emit")) return;
+    const emit = socket.emit.bind(socket) as (...event: readonly unknown[]) => boolean;
+    const guarded = (...event: readonly unknown[]) => {
+      try {
+        return emit(...event);
+      } catch (cause) {
+        socket.destroy(new Error(`an answer cannot be read: ${messageOf(cause)}`, { cause }));
+        return true;
+      }
+    };
+    Object.assign(socket, { emit: guarded });
+  };
 }
 
 /** Tells the driver the one thing that it wants to know of ZooKeeper. */

@@ -1,5 +1,6 @@
 // Loads the driver for the protocol of HBase 0.94 when the first call needs it, and says what of it is used: the
 // package has no types of its own.
+import type { Socket } from "node:net";
 import { ConfigError } from "../../runtime/index.ts";
 
 /** 64 bits, as the driver has them. */
@@ -50,7 +51,7 @@ export interface Scanner {
 
 /** A connection to one server; `socket` and `_pingTimer` are below the driver's surface. */
 interface ServerConnection {
-  readonly socket?: { unref(): void };
+  readonly socket?: Socket;
   readonly _pingTimer?: { unref(): void } | null;
   close(): void;
 }
@@ -58,6 +59,8 @@ interface ServerConnection {
 export interface Client {
   readonly servers: Readonly<Record<string, ServerConnection>>;
   setMaxListeners(count: number): void;
+  /** Below the driver's surface: the connection to a server, which is made when there is none. */
+  getRegionConnection(host: string, port: number, callback: Callback<unknown>): void;
   locateRegion(table: string, row: Buffer, useCache: boolean, callback: Callback<unknown>): void;
   get(table: string, get: Get, callback: Callback<Result | null>): void;
   checkAndPut(
