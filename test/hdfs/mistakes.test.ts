@@ -1,6 +1,9 @@
 // What people get wrong about HDFS, and what they are told: what is wrong, and what to type.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hdfsStore } from "../../checkpoints/hdfs.ts";
+import { HdfsFileSystem, parseHdfsUrl } from "../../connectors/hdfs/client.ts";
 import { hdfsSink } from "../../connectors/hdfs/index.ts";
 import { CheckpointMissingError, ConfigError, TransientError } from "../../runtime/index.ts";
 import { openStore } from "../../runtime/open-store.ts";
@@ -164,4 +167,26 @@ it("a checkpoint that is removed while its job runs is missing, and is not begun
   await folder.ask("DELETE", `${folder.path}/store/${job}`, { op: "DELETE", recursive: "true" });
   await expect(writer.append(1n, entry("one"), [], signal)).rejects.toBeInstanceOf(CheckpointMissingError);
   expect(await store.bounds(job, signal)).toBeUndefined();
+});
+
+describe("a name node that sends elsewhere than to a DataNode", () => {
+  const places = [
+    "http://unix:/tmp/service.socket:/x",
+    "file:///etc/passwd",
+    "https://127.0.0.1:1/webhdfs",
+    "//127.0.0.1/webhdfs",
+    "nowhere",
+  ];
+  it.each(places)("is not obeyed: %s", async (place) => {
+    const location = `${place}?delegation=secret`;
+    const server = createServer((_, answer) => answer.writeHead(307, { location }).end());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `webhdfs://127.0.0.1:${(server.address() as AddressInfo).port}/dir`;
+    await using files = new HdfsFileSystem(parseHdfsUrl(url), 5_000);
+    const failure = await failureOf(files.create("/dir/file", Buffer.from("bytes"), { signal }));
+    server.close();
+    expect(failure).toBeInstanceOf(ConfigError);
+    expect(failure.message).toContain("no DataNode's http:");
+    expect(failure.message).not.toContain("secret");
+  });
 });
