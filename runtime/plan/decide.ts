@@ -31,7 +31,9 @@ export interface DecideInput extends Omit<PlanInput, "limit"> {
 }
 
 export type Decision =
+  /** `lag`: what is there beyond these ranges. */
   | { readonly do: "plan"; readonly ranges: PlannedRanges["ranges"]; readonly lag: bigint }
+  /** `lag`: all that is there to be read. */
   | { readonly do: "wait"; readonly ms: number; readonly lag: bigint }
   | { readonly do: "end"; readonly reason: "nothing-left" | "end-reached" };
 
@@ -39,12 +41,12 @@ export type Decision =
 export function decide(input: DecideInput): Decision {
   const { trigger, minOffsets, maxDelayMs, nowMs, pollMs, planned } = input;
   if (trigger === "once" && planned > 0) return { do: "end", reason: "nothing-left" };
-  const tickMs = nextTickMs(input);
-  if (tickMs > nowMs) return { do: "wait", ms: tickMs - nowMs, lag: 0n };
-
   const limit = trigger === "once" ? undefined : input.maxOffsets;
   const { ranges, lag } = planRanges({ ...input, limit });
   const waiting = countOffsets(ranges);
+  const tickMs = nextTickMs(input);
+  if (tickMs > nowMs) return { do: "wait", ms: tickMs - nowMs, lag: waiting + lag };
+
   const isPinned = trigger === "once" || trigger === "available-now";
   if (waiting === 0n) {
     if (input.mustRecordStarts && ranges.length > 0) return { do: "plan", ranges, lag };
@@ -57,7 +59,7 @@ export function decide(input: DecideInput): Decision {
   const isEnough = waiting >= BigInt(minOffsets) || isLast || nowMs - input.waitingSinceMs >= maxDelayMs;
   if (!isEnough) {
     const delayMs = input.waitingSinceMs + maxDelayMs - nowMs;
-    return { do: "wait", ms: Math.min(pollMs, delayMs), lag: waiting };
+    return { do: "wait", ms: Math.min(pollMs, delayMs), lag: waiting + lag };
   }
   return { do: "plan", ranges, lag };
 }

@@ -54,6 +54,19 @@ describe("an interval", () => {
     expect(next({ trigger, bounds: [bound(3n)], lastPlannedMs: 10_600, nowMs: 10_700 })).toBe("wait 300");
   });
 
+  test("what waits until the next one is the lag, limited or not", () => {
+    const standing = {
+      ...base,
+      trigger,
+      bounds: [bound(9n)],
+      positions: [at(2n)],
+      lastPlannedMs: 10_000,
+      nowMs: 10_120,
+    };
+    expect(decide({ ...standing, maxOffsets: 4 })).toEqual({ do: "wait", ms: 380, lag: 7n });
+    expect(decide({ ...standing, maxOffsets: 4, minOffsets: 5, nowMs: 10_500 })).toMatchObject({ do: "wait", lag: 7n });
+  });
+
   test("a batch that is late begins at once", () => {
     expect(next({ trigger, bounds: [bound(3n)], lastPlannedMs: 10_000, nowMs: 11_700 })).toBe("plan to 3");
   });
