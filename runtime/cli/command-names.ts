@@ -1,4 +1,6 @@
-// How this command is to be typed again: by npx where npm started it, since it is not on the PATH there.
+// How this command is to be typed again: by npx where npm started it, since it is not on the PATH there. Passwords in
+// its URLs are left for the reader to fill in: what is shown ends up in logs.
+import { redactUrl } from "../redact-url.ts";
 
 /** `runtime`, or `npx runtime`. */
 export function commandName(): string {
@@ -24,6 +26,7 @@ export function hintToType(hint: string, jobArgs: readonly string[] = ["job.ts"]
   });
 }
 
-function quoted(argument: string): string {
+function quoted(typed: string): string {
+  const argument = typed.includes("://") ? redactUrl(typed) : typed;
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }

@@ -125,6 +125,13 @@ test("a table is as wide as its terminal, its last column cut", () => {
   expect(wrap("one two three", 8)).toEqual(["one two", "three"]);
 });
 
+test("a command to type shows no password", () => {
+  const typed = commandLine("start", "job.ts", "--checkpoint", "postgres://app:geheim@db/app");
+  expect(typed).toMatch(/--checkpoint 'postgres:\/\/app:\*\*\*@db\/app'$/);
+  const hint = hintToType("runtime doctor job.ts", ["job.ts", "--checkpoint", "zookeeper://u:geheim@zk:2181/x"]);
+  expect(hint).not.toContain("geheim");
+});
+
 test("commands to type are quoted, and hints name the job that was typed", () => {
   expect(commandLine("start", "my jobs/it's.ts")).toMatch(/runtime start 'my jobs\/it'\\''s\.ts'$/);
   const args = ["jobs/a.ts", "--checkpoint", "file:kept"];
