@@ -83,7 +83,9 @@ async function move(input: Move): Promise<CopyResult> {
 }
 
 async function checkSource({ jobName, from, to, clock, signal }: Move): Promise<JobState> {
-  if (from.url === to.url) throw new ConfigError("a checkpoint cannot be copied onto itself");
+  if (from.url === to.url) {
+    throw new ConfigError("a checkpoint cannot be copied onto itself", { hint: "--to the URL of another place" });
+  }
   const state = await readState(from, jobName, signal);
   if (state === undefined) {
     const known = await from.jobs(signal);

@@ -67,7 +67,8 @@ async function checkpointFindings(
       return history;
     }
     const lineage = state.lineageId.slice(0, 8);
-    const kept = `${history.batches.length === 1 ? "1 batch" : `${history.batches.length} batches`} kept, next is ${state.nextBatchId}, lineage ${lineage}`;
+    const count = history.batches.length;
+    const kept = `${count} ${count === 1 ? "batch" : "batches"} kept, next is ${state.nextBatchId}, lineage ${lineage}`;
     findings.push({ check: "checkpoint", status: "ok", detail: `whole, no holes: ${kept}` });
     if (state.movedTo !== undefined) {
       const detail = `it has moved to ${state.movedTo}`;
