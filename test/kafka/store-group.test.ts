@@ -186,7 +186,7 @@ it("keeps offsets of the topics that are there when another one is gone", async 
   expect(await committedOffsets(name)).toEqual([7]);
 });
 
-it("makes offsets part of a transaction on brokers before version 4, too, and none of one that is given up", async () => {
+it("makes offsets part of a transaction on older brokers too, and none of one that is given up", async () => {
   const topic = await filledTopic();
   const groupId = newName();
   await using client = await KafkaClient.open({ brokers: [bootstrap] }, "tests", signal);
