@@ -103,8 +103,9 @@ export class HdfsLogWriter implements LogWriter {
     const until = before < this.#head ? before : this.#head;
     if (log?.first === undefined) return; // A newer writer has the log; pruning is its own affair.
     const pruned = log.files.filter(({ to }) => to < until).map(({ path }) => path);
-    // Where one file more or less says it all, no other mark is needed.
-    const isMarked = log.first >= until || (pruned.length === 1 && log.files[1]?.from === until);
+    // Where one file more or less says it all, no other mark is needed; without it, what it hides would show again.
+    const isOneStep = pruned.length === 1 && log.files[1]?.from === until && log.leftovers.length === 0;
+    const isMarked = log.first >= until || isOneStep;
     if (!isMarked && log.firstMark !== undefined) {
       const mark = `${this.#logFolder}/${firstMarkName(until)}`;
       if ((await fileSystem.move(`${this.#logFolder}/${log.firstMark}`, mark, signal)) === "missing") return;

@@ -2,11 +2,12 @@
 // them together; counted by Hadoop's own tool.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hdfsStore } from "../../checkpoints/hdfs.ts";
-import { CheckpointCorruptError } from "../../runtime/index.ts";
+import { CheckpointCorruptError, TidemarkError } from "../../runtime/index.ts";
 import { collect, entry, heartbeat, next } from "../contracts/checkpoint-store-bench.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { hdfsCount } from "../servers/hdfs/run-hdfs-shell.ts";
 import { newName, type TestFolder, testFolder } from "./folder.ts";
+import { nameNodeProxy } from "./name-node-proxy.ts";
 
 const { signal } = new AbortController();
 let folder: TestFolder;
@@ -77,6 +78,27 @@ describe("the files of a log", () => {
     await writer.prune(1n, signal);
     expect((await folder.list(await log.logPath())).filter((name) => name.endsWith(".entry"))).toHaveLength(1);
     expect(await log.numbers()).toEqual(range(1, 33));
+  });
+
+  it("have no hole when a writer is killed while it prunes what another one left half rolled", async () => {
+    await using log = await openJob();
+    await log.append(1, 31);
+    const path = await log.logPath();
+    const names = (await folder.list(path)).filter((name) => name.endsWith(".entry")).sort();
+    const texts = await Promise.all(names.map((name) => folder.read(`${path}/${name}`)));
+    await log.append(31, 32);
+    await log.writer[Symbol.asyncDispose]();
+    for (const [index, name] of names.entries()) await folder.write(`${path}/${name}`, texts[index]);
+    await using proxy = await nameNodeProxy(folder.server.http);
+    const url = folder.urlOf("store").replace(new URL(folder.server.http).host, proxy.place);
+    await using other = hdfsStore({ url });
+    const writer = await other.takeOver(log.job, next("again"), signal);
+    await writer.append(33n, entry("entry 33"), [], signal);
+    const isRemoved = (name: string) => /0000000003\.entry$|\.entries$/.test(name);
+    proxy.decide(({ op, path: name }) => (op !== "DELETE" || isRemoved(name) ? "pass" : "lose-request"));
+    await expect(writer.prune(32n, signal)).rejects.toBeInstanceOf(TidemarkError);
+    expect(await log.store.bounds(log.job, signal)).toEqual({ first: 32n, head: 33n });
+    expect(await log.numbers()).toEqual([32, 33]);
   });
 
   it("are not touched by a writer that was overtaken, not even if it should roll them together", async () => {
