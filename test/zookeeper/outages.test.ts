@@ -18,6 +18,7 @@ import {
 import { collect, entry, next } from "../contracts/checkpoint-store-bench.ts";
 import { type OwnServer, ownZookeeperServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { waitUntil } from "../servers/wait-until.ts";
+import { fourLetterWord } from "../servers/zookeeper/four-letter-word.ts";
 import type { ZooKeeperAddresses } from "../servers/zookeeper/server.ts";
 import { newName, witness } from "./ensemble.ts";
 
@@ -69,6 +70,27 @@ function newJob(name = newName("job")) {
     });
   return { name, job, sink, start, retries, completed };
 }
+
+// First of all, while no session of another test comes to its end: those are steps of the ensemble as well.
+it("is caught up with before the log is read, by a step that the leader takes, whichever server answers", async () => {
+  const job = newName("job");
+  await using store = openStore();
+  await using _writer = await store.takeOver(job, next("begin"), signal);
+  const port = Number(server.servers.split(":")[1]);
+  const steps = async () => {
+    const [, zxid] = /^Zxid: (0x[0-9a-f]+)$/m.exec(await fourLetterWord(port, "srvr", signal)) ?? [];
+    return BigInt(zxid ?? 0);
+  };
+  for (const read of [
+    () => store.bounds(job, signal),
+    () => collect(store.read(job, 0n, signal)),
+    () => store.jobs(signal),
+  ]) {
+    const before = await steps();
+    await read();
+    expect(await steps()).toBe(before + 1n);
+  }
+});
 
 describe("a job", () => {
   it("goes on when the server is killed, and when it is restarted", async () => {
