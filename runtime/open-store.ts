@@ -72,12 +72,14 @@ function pathOf(url: string): string {
     return fileURLToPath(url);
   } catch (cause) {
     const hint = "write file:DIR, relative to the folder of the job, or file:///DIR";
-    throw new ConfigError(`${url} is not a folder of this machine: ${messageOf(cause)}`, { hint, cause });
+    throw new ConfigError(`${redactUrl(url)} is not a folder of this machine: ${messageOf(cause)}`, { hint, cause });
   }
 }
 
 async function openMemoryStore(url: string): Promise<CheckpointStore> {
-  if (url.slice("memory:".length) !== "") throw new ConfigError(`memory: takes nothing behind it, not ${url}`);
+  if (url.slice("memory:".length) !== "") {
+    throw new ConfigError(`memory: takes nothing behind it, not ${redactUrl(url)}`);
+  }
   const { memoryStore } = await import("../checkpoints/memory.ts");
   sharedMemoryStore ??= memoryStore();
   return sharedMemoryStore;

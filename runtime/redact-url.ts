@@ -5,7 +5,7 @@
 const USER_OF_URL = /^([a-z][a-z0-9+.-]*:\/\/[^:/@?]*):.*@/is;
 /** Typed without its scheme. Folders have no passwords. */
 const USER_WITHOUT_SCHEME = /^(?!file:)(?![a-z][a-z0-9+.-]*:\/\/)([^:/@?]*):.*@/is;
-const SECRET_PARAMETER = /([?&;][^=&;#]*(?:pass|secret|token|key|credential)[^=&;#]*=)[^&;#]*/gi;
+const SECRET_PARAMETER = /([?&;][^=&;#]*(?:pass|secret|token|key|credential|delegation)[^=&;#]*=)[^&;#]*/gi;
 
 /** The URL with `***` for the password before its `@` and for parameters such as `password=`. */
 export function redactUrl(url: string): string {

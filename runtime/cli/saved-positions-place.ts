@@ -74,6 +74,6 @@ function pathOfFileUrl(url: string): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new ConfigError(`${url} is no folder of this machine`, { hint: "write spark:DIR", cause });
+    throw new ConfigError(`${redactUrl(url)} is no folder of this machine`, { hint: "write spark:DIR", cause });
   }
 }

@@ -49,6 +49,17 @@ test.each([
   ["me:secret@host", "me:***@host"],
   ["file:/srv/a:b@c", "file:/srv/a:b@c"],
   ["zookeeper://a:2181,b:2181/root", "zookeeper://a:2181,b:2181/root"],
+  ["webhdfs://nn:9870/dir?delegation=secret", "webhdfs://nn:9870/dir?delegation=***"],
 ])("%s is shown without its password", (url, shown) => {
   expect(redactUrl(url)).toBe(shown);
+});
+
+test.each([
+  "memory:me:secret@host",
+  "file://me:secret@host/dir",
+  "redis://me:secret@host",
+  "spark:s3://me:secret@host",
+])("%s is refused without its password", async (url) => {
+  const refused = await openStore(url, { baseDir: "." }).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "CONFIG", message: expect.not.stringContaining("secret") });
 });
