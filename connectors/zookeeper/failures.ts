@@ -55,7 +55,8 @@ export function unreachable(servers: string, error: unknown): TidemarkError {
   const message = `cannot connect to ZooKeeper at ${servers}: ${messageOf(error)}`;
   const hint = wrongConfiguration(codeOf(error));
   if (hint !== undefined) return new ConfigError(message, { hint, cause: error });
-  return new TransientError(message, { hint: `is it running, and reached at ${servers}?`, cause: error });
+  const many = servers.includes(",") ? ", more than half of its servers" : "";
+  return new TransientError(message, { hint: `is it running${many}, and reached at ${servers}?`, cause: error });
 }
 
 /** The code of the driver's error, or of a socket's undefined. */
