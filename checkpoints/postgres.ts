@@ -159,7 +159,7 @@ class PostgresStore implements CheckpointStore {
 
   /** There is something of the job, but not its entries. */
   #lost(jobName: string): CheckpointMissingError {
-    const tables = ["offsets", "logs"].map(
+    const tables = ["offsets", "entries", "logs"].map(
       (table) => `delete from ${quoted(this.#schema)}.${table} where job = '${jobName}'`,
     );
     const label = this.#connections.address.label;

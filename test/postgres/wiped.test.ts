@@ -30,7 +30,7 @@ function newJob() {
   return { name, job, source, sink, forget };
 }
 
-it.each([["entries"], ["entries, logs"]])("a start finds that the %s are gone", async (tables) => {
+it.each([["entries"], ["entries, logs"], ["logs"]])("a start finds that the %s are gone", async (tables) => {
   const { job, sink, forget } = newJob();
   await runJob(job);
   await forget(...tables.split(", "));
