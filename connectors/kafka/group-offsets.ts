@@ -67,7 +67,12 @@ function parseGroupUrl(url: string): KafkaGroupOptions {
   if (path === "" && groupId !== undefined && more.length === 0 && parameters.size === 0) {
     return { ...connection, groupId };
   }
-  throw new ConfigError("the URL of a consumer group's offsets cannot be right", { hint: `write ${EXAMPLE}` });
+  const [unknown] = parameters.keys();
+  const what =
+    unknown === undefined
+      ? "names one group and nothing behind the hosts"
+      : `has no parameter ${JSON.stringify(unknown)}`;
+  throw new ConfigError(`the URL of a consumer group's offsets ${what}`, { hint: `write ${EXAMPLE}` });
 }
 
 async function read(client: KafkaClient, groupId: string, signal: AbortSignal): Promise<SavedPositions> {

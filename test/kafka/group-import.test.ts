@@ -194,5 +194,8 @@ it("knows the log that it imported from: a topic made anew since is not read in 
 
 it("says which option is wrong, without connecting", () => {
   expect(() => kafkaGroup({ brokers: [bootstrap], groupId: "" })).toThrow("which consumer group?");
+  expect(() => kafkaGroup("kafka://h:9092?group=g&tsl=true")).toThrow('has no parameter "tsl"');
+  expect(() => kafkaGroup("kafka://h:9092/x?group=g")).toThrow("names one group");
+  expect(() => kafkaGroup("kafka://h:9092")).toThrow("names one group");
   expect(() => kafkaGroup({ brokers: ["nowhere"], groupId: "g" })).toThrow(/no Kafka broker's address/);
 });
