@@ -11,7 +11,7 @@ export type EndReason = "nothing-left" | "end-reached" | "stopped";
 export type JobEvent =
   /** Another run's heartbeat is fresh; this run waits until it is not. Sent again every second or so. */
   | { readonly type: "waiting-for-other-run"; readonly heartbeat: Heartbeat }
-  /** The log was taken over and the sink is open. `isNew`: this job never ran before. */
+  /** The log was taken over and the sink is open. `isNew`: it has no position yet. */
   | { readonly type: "started"; readonly lineageId: string; readonly epoch: bigint; readonly isNew: boolean }
   /** A batch that was planned before this run began runs again over the same ranges. */
   | { readonly type: "resuming"; readonly plan: Plan }

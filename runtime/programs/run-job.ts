@@ -100,9 +100,10 @@ async function runTerms(
       }
       await using term = await openTerm({ ...input, run });
       const { epoch, state } = term.journal;
-      const { lineageId, nextBatchId, inHand } = state;
+      const { lineageId, nextBatchId, inHand, positions = [] } = state;
       memory.furthest = Math.max(memory.furthest, nextBatchId);
-      onEvent({ type: "started", lineageId, epoch, isNew: nextBatchId === 0 && inHand === undefined });
+      const isNew = nextBatchId === 0 && inHand === undefined && positions.length === 0;
+      onEvent({ type: "started", lineageId, epoch, isNew });
       return await runTerm(term, memory, stopSignal);
     } catch (failure) {
       abortSignal.throwIfAborted();

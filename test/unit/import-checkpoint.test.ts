@@ -12,6 +12,7 @@ import {
   defineJob,
   doctor,
   importCheckpoint,
+  type JobEvent,
   type LogWriter,
   type OffsetRange,
   runJob,
@@ -56,7 +57,10 @@ describe("a new job", () => {
         { ...at(1, 3n), earliest: 0n, latest: 5n, lag: 2n },
       ],
     });
-    expect(await runJob(job)).toMatchObject({ batches: 1, rows: 4 });
+    const begun: unknown[] = [];
+    const onEvent = (event: JobEvent) => event.type === "started" && begun.push(event.isNew);
+    expect(await runJob(job, { onEvent })).toMatchObject({ batches: 1, rows: 4 });
+    expect(begun).toEqual([false]);
     expect(sink.rows).toEqual([8, 9, 103, 104]);
     expect(await batches(job)).toMatchObject([{ batchId: 0, positionsBefore: [at(0, 8n), at(1, 3n)] }]);
   });
