@@ -120,5 +120,7 @@ function nothingFor(topics: ReadonlySet<string>, saved: readonly Position[]): Co
   const others = [...new Set(saved.map(({ topic }) => topic))];
   const some = others.length > 5 ? `${others.slice(0, 5).join(", ")} and ${others.length - 5} more` : others.join(", ");
   const read = topics.size === 0 ? "has no partitions to read" : `reads ${[...topics].join(", ")}`;
-  return new ConfigError(`what is saved there is of ${some}, but the job ${read}`);
+  return new ConfigError(`what is saved there is of ${some}, but the job ${read}`, {
+    hint: "give the job that reads these topics, or the place where positions of its own are saved",
+  });
 }
