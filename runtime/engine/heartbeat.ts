@@ -5,11 +5,14 @@ import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import type { CheckpointStore, Heartbeat } from "../contract/store.ts";
 import type { Journal } from "../journal/journal.ts";
+import { Attempt } from "./deadline.ts";
 
 const HEARTBEAT_EVERY_MS = 2_000;
 /** A heartbeat that has not changed for so many of its intervals is stale. */
 const STALE_AFTER_INTERVALS = 5;
 const LOOK_EVERY_MS = 500;
+/** A store that is away must not hold up a stop, nor the next try. */
+const LAST_BEAT_WITHIN_MS = 2_000;
 
 export interface BeatingInput {
   readonly journal: Journal;
@@ -20,15 +23,18 @@ export interface BeatingInput {
 }
 
 /**
- * Beats until it is disposed of, which leaves a last beat that says "stopped in good order". Failures are ignored: it
- * is advice.
+ * Beats until it is disposed of, which leaves a last beat that says "stopped in good order", if that can be told within
+ * 2 s. Failures are ignored: it is advice.
  */
 export function startBeating({ journal, clock, signal, current }: BeatingInput): AsyncDisposable {
   const stop = new AbortController();
+  const telling = new Attempt(signal);
   const sign = { everyMs: HEARTBEAT_EVERY_MS, processStart: processStart(process.pid) };
   const beat = (count: number, stopped: boolean) => {
     const now = stopped ? undefined : current();
-    return journal.beat({ ...sign, beat: count, stopped, ...(now && { current: now }) }, signal).catch(() => {});
+    return journal
+      .beat({ ...sign, beat: count, stopped, ...(now && { current: now }) }, telling.signal)
+      .catch(() => {});
   };
   const beating = (async () => {
     for (let count = 0; ; count++) {
@@ -44,7 +50,10 @@ export function startBeating({ journal, clock, signal, current }: BeatingInput):
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
+      const timer = clock.timer(LAST_BEAT_WITHIN_MS, () => telling.giveUp(new Error("the store is late")));
       await beating;
+      timer.cancel();
+      telling.succeed();
     },
   };
 }

@@ -39,7 +39,7 @@ function gatedStore(gate: (call: string) => Promise<void> | void): CheckpointSto
     takeOver: gated("takeOver", async (...args: Parameters<typeof takeOver>) => {
       const writer = await takeOver(...args);
       const append: LogWriter["append"] = gated("append", writer.append.bind(writer));
-      return Object.assign(writer, { append });
+      return Object.assign(writer, { append, beat: gated("beat", writer.beat.bind(writer)) });
     }),
   });
 }
@@ -54,6 +54,15 @@ function jobWith(checkpoint: CheckpointStore, storeTimeoutMs: number, commit: Co
 }
 
 const modes: [CommitMode][] = [["batch"], [{ autoCommitIntervalMs: 1 }]];
+
+test("a store that takes no heartbeat holds up the end of a run for two seconds at most", async () => {
+  const store = gatedStore((call) => (call === "beat" ? never : undefined));
+  const { job, sink } = jobWith(store, 30_000);
+  const beganMs = performance.now();
+  expect(await runJob(job)).toMatchObject({ reason: "nothing-left" });
+  expect(performance.now() - beganMs).toBeLessThan(5_000);
+  expect(sink.rows).toEqual(numbers(9));
+});
 
 describe.each(modes)("commit: %j", (commit) => {
   test("a store that is away for a while is waited for, which the run says, with its name", async () => {
