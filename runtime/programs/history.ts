@@ -7,7 +7,7 @@ import { type BatchCounts, type CommitEntry, startsHistory } from "../journal/en
 import { type NumberedJournalEntry, readEntries, readSteadily } from "../journal/journal.ts";
 import { foldEntry, type JobState } from "../journal/recover.ts";
 import { type Plan, type PoisonRecord, planHash, positionsAfter } from "../plan/plan.ts";
-import { type ProgramOptions, withProgram } from "./program.ts";
+import { type ProgramOptions, warnWhenMoved, withProgram } from "./program.ts";
 
 /** One batch as the checkpoint has it; or several in a row, where `commit` recorded them together. */
 export interface BatchRecord {
@@ -36,8 +36,9 @@ export interface BatchesOptions extends ProgramOptions {
 
 /** The kept batches of a job, newest first; empty when it never ran. @throws CheckpointCorruptError */
 export function batches(job: Job, options: BatchesOptions = {}): Promise<BatchRecord[]> {
-  return withProgram(job, options, async ({ store, job: { name }, signal }) => {
+  return withProgram(job, options, async ({ store, job: { name }, signal, openContext }) => {
     const history = await readHistory(store, name, signal);
+    warnWhenMoved(history.state, openContext);
     return history.batches.reverse().slice(0, options.limit);
   });
 }

@@ -7,7 +7,7 @@ import { comparePartitions, later, partitionKey, type TopicPartition } from "../
 import { decodeCurrent } from "../engine/current-offsets.ts";
 import { freshHeartbeat } from "../engine/heartbeat.ts";
 import { readState } from "../journal/journal.ts";
-import { type ProgramOptions, withProgram } from "./program.ts";
+import { type ProgramOptions, warnWhenMoved, withProgram } from "./program.ts";
 
 /** One partition; offsets are undefined where there are none (yet). */
 export interface PartitionOffsets extends TopicPartition {
@@ -29,6 +29,7 @@ export function offsets(job: Job, options: ProgramOptions = {}): Promise<Partiti
     await using reader = await definition.source.open(openContext, signal);
     const bounds = new Map((await reader.partitions(signal)).map((bound) => [partitionKey(bound), bound]));
     const state = await readState(store, definition.name, signal);
+    warnWhenMoved(state, openContext);
     const committed = new Map((state?.positions ?? []).map((position) => [partitionKey(position), position]));
     const inHand = new Map((state?.inHand?.plan.ranges ?? []).map((range) => [partitionKey(range), range]));
     const running = await freshHeartbeat(store, definition.name, clock, signal);

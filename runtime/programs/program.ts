@@ -53,6 +53,12 @@ export async function withStore<T>(
   }
 }
 
+/** What is read at the old place of a checkpoint that has moved is history, and is said to be. */
+export function warnWhenMoved(state: { readonly movedTo: string | undefined } | undefined, context: OpenContext): void {
+  if (state?.movedTo === undefined) return;
+  context.warn(`its checkpoint has moved to ${state.movedTo}: this is how it stood when it left`);
+}
+
 /** Fills in defaults and opens the store. */
 export async function withProgram<T>(
   job: Job,

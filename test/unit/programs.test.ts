@@ -283,6 +283,20 @@ describe("moving a checkpoint", () => {
     expect(sorted(written())).toEqual(sorted([...allIds, 10, 11]));
   });
 
+  test("what is read at the old place is said to have moved", async () => {
+    layOut();
+    await runJob(jobOf(), { baseDir });
+    const warnings: string[] = [];
+    const options = { baseDir, onWarning: (message: string) => warnings.push(message) };
+    await batches(jobOf(), options);
+    expect(warnings).toEqual([]);
+    await copyCheckpoint({ jobName: "ids", from: "file:.tidemark", to: "file:elsewhere", baseDir });
+    await batches(jobOf(), options);
+    await offsets(jobOf(), options);
+    const told = "its checkpoint has moved to file:elsewhere: this is how it stood when it left";
+    expect(warnings).toEqual([told, told]);
+  });
+
   test("a batch in hand moves along and runs over the same ranges", async () => {
     layOut();
     await expect(runJob(jobOf({ fails: (id) => id === 5 }), { baseDir })).rejects.toThrow("failing at 5");
