@@ -98,7 +98,7 @@ export function failureOf(error: unknown, { doing, table, cluster, user, writes 
 function hintFor({ className, message }: ServerException, table: string, user: string): string | undefined {
   switch (className) {
     case "TableNotFoundException":
-      return `create it, in hbase shell: create '${table}', 'f'`;
+      return `is its name right? in hbase shell: list shows the tables, and create '${table}', 'f' makes this one`;
     case "TableNotEnabledException":
       return `in hbase shell: enable '${table}'`;
     case "NoSuchColumnFamilyException": {
