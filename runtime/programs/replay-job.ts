@@ -116,7 +116,8 @@ function chooseBatches(history: readonly BatchRecord[], { batches: asked, sinceM
   }
   const kept = `batches ${oldest.firstBatchId} to ${newest.batchId} are kept`;
   if (asked !== undefined && (asked.from < oldest.firstBatchId || asked.to > newest.batchId || asked.from > asked.to)) {
-    throw new ConfigError(`batches ${asked.from}..${asked.to} cannot be replayed: ${kept}`, {
+    const which = asked.from === asked.to ? `batch ${asked.from}` : `batches ${asked.from}..${asked.to}`;
+    throw new ConfigError(`${which} cannot be replayed: ${kept}`, {
       hint: `for example --batches ${oldest.firstBatchId}..${newest.batchId}; or --ranges topic:partition:from-until`,
     });
   }
