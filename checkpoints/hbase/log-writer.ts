@@ -29,9 +29,8 @@ import {
   FAMILY,
   type Shown,
 } from "./job-row.ts";
+import { FIRST_PAGE, pageAfter } from "./read-log.ts";
 import type { ShownOffsets } from "./shown-offsets.ts";
-
-const REMOVED_AT_ONCE = 256;
 
 /** What a writer works with. */
 export interface Term {
@@ -135,12 +134,13 @@ export class HBaseLogWriter implements LogWriter {
   /** Removes entries from `from` (inclusive) to `until` (exclusive), as they are found. */
   async #removeEntries(from: bigint, until: bigint, signal: AbortSignal): Promise<void> {
     const { table, jobName } = this.#term;
-    const range = { family: FAMILY, from: entryName(from), until: entryName(until), limit: REMOVED_AT_ONCE };
-    for (;;) {
-      const cells = await table.getRange(jobName, range, signal);
+    const range = { family: FAMILY, from: entryName(from), until: entryName(until) };
+    for (let limit = FIRST_PAGE; ; ) {
+      const cells = await table.getRange(jobName, { ...range, limit }, signal);
       const removals = cells.map(({ family, qualifier, stampMs }) => ({ family, qualifier, stampMs }));
       if (removals.length > 0) await table.write([{ row: Buffer.from(jobName), puts: [], removals }], signal);
-      if (cells.length < REMOVED_AT_ONCE) return;
+      if (cells.length < limit) return;
+      limit = pageAfter(cells);
     }
   }
 

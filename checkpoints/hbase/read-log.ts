@@ -1,5 +1,5 @@
 // Reads a job's row: its bounds, and its entries in pages whose length follows the entries' size.
-import type { HBaseTable } from "../../connectors/hbase/client.ts";
+import type { HBaseCell, HBaseTable } from "../../connectors/hbase/client.ts";
 import type { LogBounds, NumberedEntry } from "../../runtime/index.ts";
 import {
   BEYOND_ENTRIES,
@@ -12,7 +12,8 @@ import {
   seqOf,
 } from "./job-row.ts";
 
-const FIRST_PAGE = 8;
+/** Cells of a first page: of the largest entries, what a server's answer may still hold. */
+export const FIRST_PAGE = 8;
 const LONGEST_PAGE = 512;
 /** What a page is to take. */
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -42,15 +43,20 @@ export async function* readEntries(
   for (let limit = FIRST_PAGE; ; ) {
     const range = { family: FAMILY, from: entryName(next), until: BEYOND_ENTRIES, limit };
     const cells = await table.getRange(jobName, range, signal);
-    let bytes = 0;
     for (const { qualifier, value } of cells) {
       const seq = seqOf(qualifier);
       if (seq === undefined) continue;
-      bytes += value.length;
       next = seq + 1n;
       yield { seq, entry: decodeEntryCell(value, jobName) };
     }
     if (cells.length < limit) return;
-    limit = Math.max(1, Math.min(LONGEST_PAGE, limit * 4, Math.floor((PAGE_BYTES * limit) / (bytes + 1))));
+    limit = pageAfter(cells);
   }
+}
+
+/** How many cells to ask for after a full page of these. */
+export function pageAfter(cells: readonly HBaseCell[]): number {
+  const bytes = cells.reduce((sum, { value }) => sum + value.length, 0);
+  const fitting = Math.floor((PAGE_BYTES * cells.length) / (bytes + 1));
+  return Math.max(1, Math.min(LONGEST_PAGE, cells.length * 4, fitting));
 }

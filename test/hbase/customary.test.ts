@@ -1,9 +1,9 @@
 // What the store keeps where people of Spark Streaming look for it, read by HBase's own client in Java as they do it:
 // the first row of a scan backwards is the newest, its cells are the partitions, and there is nothing else in it.
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { hbaseStore } from "../../checkpoints/hbase.ts";
 import type { CheckpointStore, Position } from "../../runtime/index.ts";
-import { entry, next } from "../contracts/checkpoint-store-bench.ts";
+import { collect, entry, heartbeat, next } from "../contracts/checkpoint-store-bench.ts";
 import { serverStartTimeoutMs } from "../servers/for-tests.ts";
 import { newName, type TestCluster, testCluster } from "./cluster.ts";
 import { startWitness, type Witness } from "./witness.ts";
@@ -39,6 +39,34 @@ it("answers the customary scan with the newest offsets of all partitions, and no
   await writer.append(4n, entry("nothing completed"), [], signal);
   expect(await witness.latest(test.offsetsTable, "payments", job)).toEqual(cellsAt(300));
   expect(await witness.rows(test.offsetsTable, `payments:${job}:`)).toHaveLength(3);
+});
+
+it("shows the newest where the clock was set back, or is behind that of the machine before", async () => {
+  const job = newName("job");
+  const clock = vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+  try {
+    await using ahead = await store.takeOver(job, next("begin"), signal);
+    expect(await ahead.append(1n, entry("complete"), at(100n), signal)).toEqual({ is: "appended" });
+    await ahead.beat(heartbeat(0n, { beat: 1 }), signal);
+    clock.setSystemTime(Date.now() - 3_600_000);
+    expect(await ahead.append(2n, entry("complete"), at(200n), signal)).toEqual({ is: "appended" });
+    await ahead.beat(heartbeat(0n, { beat: 2 }), signal);
+    expect(await store.heartbeat(job, signal)).toMatchObject({ beat: 2 });
+    await ahead.prune(1n, signal);
+    await ahead.prune(2n, signal);
+    expect(await store.bounds(job, signal)).toEqual({ first: 2n, head: 2n });
+  } finally {
+    vi.useRealTimers();
+  }
+  await using behind = await store.takeOver(job, next("again"), signal);
+  expect(await behind.append(4n, entry("complete"), at(400n), signal)).toEqual({ is: "appended" });
+  await behind.beat(heartbeat(3n, { beat: 1 }), signal);
+  await behind.prune(3n, signal);
+  expect(await store.heartbeat(job, signal)).toMatchObject({ epoch: 3n });
+  expect(await store.bounds(job, signal)).toEqual({ first: 3n, head: 4n });
+  expect((await collect(store.read(job, 0n, signal))).map(({ seq }) => seq)).toEqual([3n, 4n]);
+  const rows = await witness.rows(test.offsetsTable, `payments:${job}:`);
+  expect(await witness.row(test.offsetsTable, rows.sort().at(-1) ?? "")).toEqual(cellsAt(400));
 });
 
 it("keeps a row for each topic, under the group that it is told", async () => {
