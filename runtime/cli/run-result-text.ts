@@ -1,4 +1,5 @@
 // How a run ended, as a person reads it: what is done, how much it was, and what to type next.
+import { guaranteeOf } from "../programs/guarantee.ts";
 import type { RunResult } from "../programs/run-job.ts";
 import { commandLine } from "./command-names.ts";
 import { counted, formatDuration, formatRate } from "./format.ts";
@@ -7,15 +8,17 @@ import type { LoadedJob } from "./load-job.ts";
 /** The result of a job; `hasNext`: with what to type next. */
 export function runResultText(loaded: LoadedJob, result: RunResult, { hasNext }: { hasNext: boolean }): string {
   const { name } = loaded.job;
-  const lines = [`${name}: ${headline(result)}`];
+  const lines = [`${name}: ${headline(loaded, result)}`];
   if (result.batches > 0) lines.push(...counts(loaded, result));
   if (hasNext) lines.push(...next(loaded, result));
   return lines.join("\n");
 }
 
-function headline({ reason, batches }: RunResult): string {
-  if (reason === "stopped")
-    return batches === 0 ? "stopped, with nothing done" : "stopped; the next start goes on from here";
+function headline({ job: { definition } }: LoadedJob, { reason, batches }: RunResult): string {
+  if (reason === "stopped") {
+    if (batches === 0) return "stopped, with nothing done";
+    return `stopped; the next start goes on from ${definition.commit === "manual" ? "the last commit" : "here"}`;
+  }
   if (batches === 0) return "nothing is left to do";
   return reason === "end-reached" ? "done: the ending offsets are reached" : "done: nothing is left";
 }
@@ -28,7 +31,7 @@ function counts({ job: { definition } }: LoadedJob, result: RunResult): string[]
   const where = sink.target ?? `the ${sink.kind} sink`;
   const lines = [
     `  ${counted(batches, "batch", "batches")}, ${counted(records, "record")} in ${formatDuration(durationMs)}${speed}`,
-    `  ${counted(rows, "row")} to ${where}, ${sink.guarantee}`,
+    `  ${counted(rows, "row")} to ${where}, ${guaranteeOf(definition)}`,
   ];
   if (tombstones > 0) lines.push(`  ${counted(tombstones, "tombstone")} left out`);
   if (poison > 0) lines.push(`  ${counted(poison, "poison record")} left out`);

@@ -6,6 +6,7 @@ import { freshHeartbeat } from "../engine/heartbeat.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import { brokenOff } from "../journal/may-take-over.ts";
 import { lostAtPositions, lostParts } from "../plan/plan-ranges.ts";
+import { guaranteeOf } from "./guarantee.ts";
 import { type History, readHistory } from "./history.ts";
 import { type ProgramContext, type ProgramOptions, withProgram } from "./program.ts";
 
@@ -34,11 +35,11 @@ export function doctor(job: Job, options: ProgramOptions = {}): Promise<Finding[
   });
 }
 
-/** Without recorded plans no sink is exactly-once. */
-function sinkDetail({ sink, commit }: ProgramContext["job"]): string {
-  const target = sink.target ?? sink.kind;
-  if (commit === "batch" || sink.guarantee === "at-least-once") return `${target}: ${sink.guarantee}`;
-  return `${target}: at-least-once, for commit is not "batch"`;
+function sinkDetail(job: ProgramContext["job"]): string {
+  const { sink } = job;
+  const guarantee = guaranteeOf(job);
+  const why = guarantee === sink.guarantee ? "" : ', for commit is not "batch"';
+  return `${sink.target ?? sink.kind}: ${guarantee}${why}`;
 }
 
 async function storeFindings({ store, signal }: ProgramContext, findings: Finding[]): Promise<void> {

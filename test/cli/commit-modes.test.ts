@@ -7,7 +7,10 @@ const ONE_HOUR = "commit: { autoCommitIntervalMs: 3_600_000 },";
 
 test.concurrent("batches that were committed together are one line, and --json says which they are", async () => {
   using folder = new Folder({ ...log(100), "job.ts": job({ options: ONE_HOUR }) });
-  expect((await folder.runtime("start", "job.ts")).code).toBe(0);
+  const run = await folder.runtime("start", "job.ts");
+  expect(run.code).toBe(0);
+  expect(run.stdout).toContain("at-least-once");
+  expect(run.stdout).not.toContain("exactly-once");
   const { stdout } = await folder.runtime("batches", "job.ts");
   expect(steady(stdout)).toBe(`batch  state      rows  completed (UTC)      ranges
   0-2  completed   150  <time>  in:0:0-100 in:1:0-100 in:2:0-100
