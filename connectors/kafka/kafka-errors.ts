@@ -96,7 +96,7 @@ function loginError(error: unknown, { broker, sasl }: FailurePlace): ConfigError
   if (isRefused) {
     return new ConfigError(`Kafka at ${broker} does not accept ${who} (${sasl.mechanism})`, {
       code: "KAFKA_LOGIN",
-      hint: "check sasl, and that the broker knows them for this mechanism",
+      hint: "check them in the URL, or in sasl, and that the broker knows them for this mechanism",
     });
   }
   const isUnknownMechanism =
@@ -120,7 +120,10 @@ function tlsError(error: unknown, { broker }: FailurePlace): ConfigError | undef
     return found(error.message, "does this port speak TLS? if not, leave tls out");
   }
   if (error.message === "Broker requires TLS.") {
-    return found("this port wants TLS, and tls is not set", "set tls: true, or tls: { ca: readFileSync(…) }");
+    return found(
+      "this port wants TLS, and tls is not set",
+      "set tls: true (?tls=true in a URL), or tls: { ca: readFileSync(…) }",
+    );
   }
   return undefined;
 }
