@@ -49,6 +49,8 @@ export class HdfsLogWriter implements LogWriter {
   #textsBytes = 0;
   /** Rolling together while it is under way; it does not fail. */
   #rolling: Promise<void> | undefined;
+  /** It failed once, so that a file of older entries may still be moved in. */
+  #mayRollLate = false;
   /** What went wrong with it, unless trying again helps. */
   #rollFailure: unknown;
   #closed = false;
@@ -103,8 +105,9 @@ export class HdfsLogWriter implements LogWriter {
     const until = before < this.#head ? before : this.#head;
     if (log?.first === undefined) return; // A newer writer has the log; pruning is its own affair.
     const pruned = log.files.filter(({ to }) => to < until).map(({ path }) => path);
-    // Where one file more or less says it all, no other mark is needed; without it, what it hides would show again.
-    const isOneStep = pruned.length === 1 && log.files[1]?.from === until && log.leftovers.length === 0;
+    // Where one file more or less says it all, no other mark is needed, if nothing of before can show again.
+    const isAllThereIs = log.leftovers.length === 0 && !this.#mayRollLate;
+    const isOneStep = isAllThereIs && pruned.length === 1 && log.files[1]?.from === until;
     const isMarked = log.first >= until || isOneStep;
     if (!isMarked && log.firstMark !== undefined) {
       const mark = `${this.#logFolder}/${firstMarkName(until)}`;
@@ -201,6 +204,7 @@ export class HdfsLogWriter implements LogWriter {
       this.#forgetTexts(rolled);
       this.#singles -= rolled.length;
     } catch (error) {
+      this.#mayRollLate = true;
       if (!(error instanceof TidemarkError)) this.#rollFailure = error;
     } finally {
       this.#rolling = undefined;

@@ -141,6 +141,23 @@ it("rolling together that is held up until later leaves every entry once", async
   expect(await log.texts()).toEqual([...all, "32"]);
 });
 
+it("rolling together that is held up until all of it was pruned brings back nothing", async () => {
+  await using log = await openJob();
+  for (let seq = 1n; seq < 31n; seq++) await log.writer.append(seq, entry(`${seq}`), [], signal);
+  const isRolling = ({ op, path }: Asked) => op === "RENAME" && path.endsWith(".entries");
+  const isForgetting = ({ op, path }: Asked) => op === "DELETE" && path.includes(".tmp-");
+  proxy.forget();
+  proxy.decide((asked) => (isRolling(asked) ? "hold" : isForgetting(asked) ? "lose-request" : "pass"));
+  await log.writer.append(31n, entry("31"), [], signal);
+  await waitUntil(() => proxy.asked.some(isRolling), { what: "rolling together", withinMs: 20_000, signal });
+  proxy.decide((asked) => (isRolling(asked) ? "lose-request" : "pass"));
+  for (let seq = 32n; seq < 36n; seq++) await log.writer.append(seq, entry(`${seq}`), [], signal);
+  for (let before = 1n; before <= 34n; before++) await log.writer.prune(before, signal);
+  expect(await proxy.release()).toContain(200);
+  expect(await log.direct.bounds(log.job, signal)).toEqual({ first: 34n, head: 35n });
+  expect(await log.texts()).toEqual(["34", "35"]);
+});
+
 it("an answer that breaks off is none, and never an empty log", async () => {
   await using log = await openJob();
   proxy.decide(({ op }) => (op === "LISTSTATUS" ? "break-off" : "pass"));
