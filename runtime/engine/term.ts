@@ -13,7 +13,7 @@ import { Journal } from "../journal/journal.ts";
 import type { RunIdentity } from "../journal/may-take-over.ts";
 import { lostAtPositions } from "../plan/plan-ranges.ts";
 import { encodeCurrent } from "./current-offsets.ts";
-import { withDeadline } from "./deadline.ts";
+import { Attempt, withDeadline } from "./deadline.ts";
 import { startBeating } from "./heartbeat.ts";
 import { Opened } from "./opened.ts";
 import { Retention } from "./retention.ts";
@@ -50,8 +50,24 @@ export interface Term extends AsyncDisposable {
   readonly bounds: readonly PartitionBounds[];
 }
 
-/** Opens a term. Everything that was opened is closed again when it fails half-way. */
-export async function openTerm(input: TermInput): Promise<Term> {
+/**
+ * Opens a term. Everything that was opened is closed again when it fails half-way. `stopSignal` gives up the opening,
+ * which has nothing in hand, and has no meaning afterwards.
+ */
+export async function openTerm(input: TermInput, stopSignal?: AbortSignal): Promise<Term> {
+  const { abortSignal } = input;
+  const opening = new Attempt(abortSignal);
+  const stop = () => opening.giveUp(stopSignal?.reason);
+  stopSignal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await open(input, opening.signal);
+  } finally {
+    opening.succeed();
+    stopSignal?.removeEventListener("abort", stop);
+  }
+}
+
+async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term> {
   const { job, store, clock, onEvent, baseDir, abortSignal } = input;
   const context: OpenContext = {
     jobName: job.name,
@@ -59,7 +75,7 @@ export async function openTerm(input: TermInput): Promise<Term> {
     warn: (message) => onEvent({ type: "warning", message }),
   };
   await using stack = new Opened();
-  const deadline = { phase: "open", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
+  const deadline = { phase: "open", timeoutMs: job.phaseTimeoutMs, clock, signal: openingSignal } as const;
   // Awaited here: what is open must not be closed before the work is done.
   return await withDeadline(deadline, async (signal) => {
     const reader = stack.use(await job.source.open(context, signal));

@@ -98,7 +98,7 @@ async function runTerms(
         mayBegin = true;
         totals.begin();
       }
-      await using term = await openTerm({ ...input, run });
+      await using term = await openTerm({ ...input, run }, stopSignal);
       const { epoch, state } = term.journal;
       const { lineageId, nextBatchId, inHand, positions = [] } = state;
       memory.furthest = Math.max(memory.furthest, nextBatchId);
@@ -108,6 +108,7 @@ async function runTerms(
     } catch (failure) {
       abortSignal.throwIfAborted();
       const error = originalError(failure);
+      if (stopSignal.aborted && error === stopSignal.reason) return "stopped";
       if (!isRetryable(error)) throw error;
       const { attempt, delayMs } = retries.after(error, memory);
       onEvent({ type: "retrying", error, attempt, delayMs });

@@ -64,6 +64,14 @@ test("a store that takes no heartbeat holds up the end of a run for two seconds 
   expect(sink.rows).toEqual(numbers(9));
 });
 
+test("a run that is stopped while its store is away does not wait for it", async () => {
+  const store = gatedStore((call) => (call === "takeOver" || call === "beat" ? never : undefined));
+  const { job } = jobWith(store, 30_000);
+  const beganMs = performance.now();
+  expect(await runJob(job, { signal: AbortSignal.timeout(200) })).toMatchObject({ reason: "stopped", batches: 0 });
+  expect(performance.now() - beganMs).toBeLessThan(5_000);
+});
+
 describe.each(modes)("commit: %j", (commit) => {
   test("a store that is away for a while is waited for, which the run says, with its name", async () => {
     let awayUntilMs = Number.POSITIVE_INFINITY;
