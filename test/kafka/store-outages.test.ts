@@ -22,6 +22,8 @@ const APPENDS = 60;
 const FROZEN_CALLS_MS = 60_000;
 /** How the request that ends a transaction begins: its number and version, as the protocol writes them. */
 const END_TXN = "\u0000\u001a\u0000\u0005";
+/** And the one that registers a producer. */
+const INIT_PRODUCER_ID = "\u0000\u0016\u0000\u0004";
 const { signal } = new AbortController();
 
 let kafka: KafkaAddresses & OwnServer;
@@ -84,6 +86,27 @@ it("a writer that was overtaken while its reply was lost finds out without shutt
   expect(await stale.append(3n, entry("stale"), [], signal)).toEqual({ is: "behind", head: 2n });
   expect(await current.append(3n, entry("current"), [], signal)).toEqual({ is: "appended" });
   expect(await texts(store, job)).toEqual(["begin", "mine", "newer", "current"]);
+});
+
+it("a writer that is overtaken just before its new producer shuts the other out appends nothing with it", async () => {
+  const job = newName();
+  await using store = openThroughProxy();
+  await using stale = await store.takeOver(job, next("begin"), signal);
+  const mine = entry("mine");
+  proxy.loseReply(END_TXN);
+  await expect(stale.append(1n, mine, [], signal)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  const waiting = proxy.hold(INIT_PRODUCER_ID);
+  const repeated = stale.append(1n, mine, [], signal);
+  const release = await waiting;
+  await using other = kafkaStore({ brokers: [kafka.bootstrap] });
+  await using current = await other.takeOver(job, next("newer"), signal);
+  release();
+  expect(await repeated).toEqual({ is: "exists", entry: mine });
+  expect(await stale.append(2n, entry("stale"), [], signal)).toMatchObject({ is: "exists" });
+  // Its producer was shut out, but the log is still its own.
+  expect(await current.append(3n, entry("current"), [], signal)).toEqual({ is: "behind", head: 2n });
+  expect(await current.append(3n, entry("current"), [], signal)).toEqual({ is: "appended" });
+  expect(await texts(other, job)).toEqual(["begin", "mine", "newer", "current"]);
 });
 
 it(`loses and doubles none of ${APPENDS} entries when every other call loses something`, async () => {

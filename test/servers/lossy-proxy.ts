@@ -13,6 +13,8 @@ export interface LossyProxy extends AsyncDisposable {
   loseReply(containing?: string): void;
   /** The next data that a client sends are swallowed, then its connection is reset. */
   loseRequest(): void;
+  /** The next data of a client with `containing` wait until they are let go; gives what lets them, once they wait. */
+  hold(containing: string): Promise<() => void>;
   /** Resets all connections. */
   cut(): void;
   /** How much was lost so far. */
@@ -24,6 +26,7 @@ export async function lossyProxy(targetPort: number, port = 0): Promise<LossyPro
   const clients = new Set<Socket>();
   let [losesReply, losesRequest, lost] = [false, false, 0];
   let awaited: string | undefined;
+  let held: { readonly containing: string; readonly tell: (release: () => void) => void } | undefined;
   const server = createServer({ noDelay: true }, (client) => {
     const target = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
     const reset = () => {
@@ -38,6 +41,15 @@ export async function lossyProxy(targetPort: number, port = 0): Promise<LossyPro
     clients.add(client);
     client.on("data", (data: Buffer) => {
       if (awaited !== undefined && data.includes(awaited)) [losesReply, awaited] = [true, undefined];
+      if (held !== undefined && data.includes(held.containing)) {
+        client.pause();
+        held.tell(() => {
+          target.write(data);
+          client.resume();
+        });
+        held = undefined;
+        return;
+      }
       if (!losesRequest) return void target.write(data);
       losesRequest = false;
       lose();
@@ -63,6 +75,10 @@ export async function lossyProxy(targetPort: number, port = 0): Promise<LossyPro
     loseRequest: () => {
       losesRequest = true;
     },
+    hold: (containing) =>
+      new Promise((resolve) => {
+        held = { containing, tell: resolve };
+      }),
     cut,
     get lost() {
       return lost;
