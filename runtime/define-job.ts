@@ -69,6 +69,11 @@ export function defineJob(definition: unknown): Job<never, never, never> {
   if (most !== undefined && least > most) {
     throw new ConfigError(`minOffsetsPerBatch (${least}) is more than maxOffsetsPerBatch (${most})`);
   }
+  if (normalized.commit === "manual" && typeof given["sink"] !== "function") {
+    throw new ConfigError('with commit: "manual" the sink must be a function, for nothing else commits', {
+      hint: "sink: async (rows, batch) => { …; await batch.commitSync(); }, or another commit",
+    });
+  }
   const job = { name, definition: normalized };
   Object.defineProperty(job, JOB_MARK, { value: true });
   return job;

@@ -2,7 +2,7 @@
 // terminal is, and notes about whatever is out of the ordinary. It decides nothing and never waits.
 import { formatRange, type OffsetRange } from "../contract/positions.ts";
 import type { Heartbeat } from "../contract/store.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, TidemarkError } from "../errors.ts";
 import type { JobEvent } from "../events.ts";
 import { BatchLines } from "./batch-lines.ts";
 import { hintToType } from "./command-names.ts";
@@ -177,6 +177,8 @@ export class JobProgress {
     this.#phase = "trying again";
     const when = `trying again in ${formatDuration(delayMs)} (attempt ${attempt})`;
     this.#say("warning", `${printableMessage(messageOf(error))}; ${when}`, { attempt, delayMs });
+    const hint = attempt === 1 && error instanceof TidemarkError ? error.hint : undefined;
+    if (hint !== undefined) this.#say("info", `hint: ${hintToType(hint, this.#options.jobArgs)}`);
   }
 
   /** Logs at once, after the batches that came before it. */

@@ -402,13 +402,19 @@ describe("what was committed together", () => {
   });
 });
 
+test("no sink but a function can commit by itself", () => {
+  const manual = () => copyJob({ commit: "manual", checkpoint: memoryStore(), sink: memorySink<number>() });
+  expect(manual).toThrow(ConfigError);
+  expect(manual).toThrow("the sink must be a function");
+});
+
 test("doctor says that no sink is exactly-once without recorded plans", async () => {
   const details = async (commit: CommitMode) => {
     const findings = await doctor(copyJob({ commit, checkpoint: memoryStore() }));
     return findings.find(({ check }) => check === "sink")?.detail;
   };
   expect(await details("batch")).toBe("memory: exactly-once");
-  expect(await details("manual")).toBe('memory: at-least-once, for commit is not "batch"');
+  expect(await details({ autoCommitIntervalMs: 1 })).toBe('memory: at-least-once, for commit is not "batch"');
 });
 
 test("offsets shows the running job's current offset beside the committed one", async () => {
