@@ -61,7 +61,8 @@ export interface CheckpointStore extends AsyncDisposable {
    * throw: then nothing is appended, but older writers may have been shut out. Two at once: one wins, the other
    * starts again with the new head.
    * A job that is new here, but whose positions stand in the customary place already, has lost its log: refused, so
-   * that it does not begin anew in silence. The hint says what to type to begin anew on purpose.
+   * that it does not begin anew in silence, where that place says whose they are. The hint says what to type to begin
+   * anew on purpose.
    * @throws CheckpointMissingError positions, but no log
    * @param lineageId marks what is written to places that others use too, so that nothing of theirs is overwritten
    * @throws OutcomeUnknownError the reply was lost: the entry may be there, or come later; taking over again settles it
