@@ -28,6 +28,8 @@ const TAIL_ENTRIES = 64n;
 const TAKE_OVER_TRIES = 20;
 /** Tries of one append whose outcome is unknown, before the term ends and a new one finds out. */
 const APPEND_TRIES = 3;
+/** A store that is silent for longer is away: that is told, and a new term finds out what became of the append. */
+const REPEATED_WITHIN_MS = 5_000;
 
 export interface NumberedJournalEntry extends JournalEntry {
   readonly seq: bigint;
@@ -197,6 +199,7 @@ export class Journal implements AsyncDisposable {
     const next = foldEntry(this.#state, seq, record, jobName);
     const entry = newEntry(record);
     this.#checkSize(entry.bytes.byteLength);
+    const repeatedUntilMs = this.#clock.elapsed() + REPEATED_WITHIN_MS;
     for (let attempt = 1; ; attempt++) {
       try {
         const appended = await this.#writer.append(seq, entry, customary, signal, rows);
@@ -208,7 +211,7 @@ export class Journal implements AsyncDisposable {
       } catch (error) {
         // A joined transaction is gone with its reply: the next term finds out whether both happened or neither.
         const canRepeat = error instanceof OutcomeUnknownError && rows === undefined;
-        if (!canRepeat || attempt === APPEND_TRIES) throw error;
+        if (!canRepeat || attempt === APPEND_TRIES || this.#clock.elapsed() > repeatedUntilMs) throw error;
       }
     }
   }
