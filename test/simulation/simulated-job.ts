@@ -51,7 +51,6 @@ export function jobIn(world: SimulatedWorld, process: SimulatedProcess, settings
     onPoisonRecord: settings.sendsDeadLetters ? deadLetter(deadLetters) : "skip",
     retainBatches,
     phaseTimeoutMs,
-    commit,
   };
   const source = simulatedSource(world, process, startingOffsets, failOnDataLoss);
   const sink = simulatedSink(world, process, world.table);
@@ -62,8 +61,12 @@ export function jobIn(world: SimulatedWorld, process: SimulatedProcess, settings
       }),
       map(({ partition, offset }) => rowOf(partition, offset)),
     );
-  if (settings.combines) return defineJob({ ...options, source, sink, pipeline, combine: (rows$) => rows$ });
-  return defineJob({ ...options, source, sink, pipeline });
+  const job: Job = settings.combines
+    ? defineJob({ ...options, source, sink, pipeline, combine: (rows$) => rows$ })
+    : defineJob({ ...options, source, sink, pipeline });
+  // Not as an option: only functions may be given with "manual", and the table's sink commits as one would.
+  Object.assign(job.definition, { commit });
+  return job;
 }
 
 export interface RunSettings {
