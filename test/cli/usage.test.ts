@@ -34,7 +34,11 @@ const mistakes: [typed: string, message: string, hint: string][] = [
   ["checkpoint import job --from sperk:x", '--from "sperk:x" is no place to import from', "did you mean spark:?"],
   ["checkpoint import job --from spark:", "a Spark checkpoint is not read from", "write spark:DIR"],
   ["checkpoint import job --from spark:hdfs://n/x", "a Spark checkpoint is not read from", "write"],
-  ["checkpoint import job --from kafka://h:9092", "the URL of a consumer group's offsets names one group", "write kafka://"],
+  [
+    "checkpoint import job --from kafka://h:9092",
+    "the URL of a consumer group's offsets names one group",
+    "write kafka://",
+  ],
   ["checkpoint import job --from kafka://h?group=g", '"h" is no Kafka broker', "write host:port"],
   ["checkpoint import job --from zookeeper://h", "the URL does not name the path of a group", "write zookeeper://"],
   ["checkpoint import job --from hbase://h/t?group=g", "the URL of offsets in HBase needs a group and a t", "write hb"],
