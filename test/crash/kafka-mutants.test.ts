@@ -35,7 +35,7 @@ const mutants: Record<string, Mutant> = {
     edits: [
       {
         file: "connectors/postgres/sink.ts",
-        from: 'if (await marker.has(connections, batch)) return "already-written";',
+        from: 'if (!batch.isUnplanned && (await marker.has(connections, batch))) return "already-written";',
         to: "",
       },
     ],
@@ -47,7 +47,7 @@ const mutants: Record<string, Mutant> = {
     edits: [
       {
         file: "connectors/kafka/sink-writer.ts",
-        from: 'if (isWritten(opened.newest, batch)) return "already-written";',
+        from: 'if (!batch.isUnplanned && isWritten(opened.newest, batch)) return "already-written";',
         to: "",
       },
     ],
@@ -58,7 +58,7 @@ const mutants: Record<string, Mutant> = {
   "takes markers that were committed for aborted ones": {
     edits: [
       {
-        file: "connectors/kafka/newest-marker.ts",
+        file: "connectors/kafka/raw-log.ts",
         from: "key.readInt16BE(2) === ABORT_MARKER;",
         to: "key.readInt16BE(2) !== ABORT_MARKER;",
       },
@@ -98,7 +98,7 @@ const mutants: Record<string, Mutant> = {
     edits: [
       {
         file: "connectors/kafka/sink-writer.ts",
-        from: "{ client, transactionalId, transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions },",
+        from: "{ client, connection, transactionalId, transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions },",
         to: "{ ...options, client, transactionalId: transactionalId + String(epoch) },",
       },
     ],
