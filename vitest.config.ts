@@ -17,6 +17,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/global-setup.ts"],
     pool: "forks",
+    // Mostly they wait for servers: as many as there are cores leave time for these.
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
