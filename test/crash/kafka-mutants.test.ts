@@ -98,8 +98,8 @@ const mutants: Record<string, Mutant> = {
     edits: [
       {
         file: "connectors/kafka/sink-writer.ts",
-        from: "{ client, connection, transactionalId, transactionTimeoutMs, produceTimeoutMs, brokersMayAddPartitions },",
-        to: "{ ...options, client, transactionalId: transactionalId + String(epoch) },",
+        from: "{ client, connection, transactionalId, transactionTimeoutMs,",
+        to: "{ client, connection, transactionalId: transactionalId + String(epoch), transactionTimeoutMs,",
       },
     ],
     route: toKafka,
