@@ -95,8 +95,15 @@ it("a broker that is frozen runs into the deadline, and does not hold up who wan
 }, async () => {
   await using reader = await open(1000);
   const stopping = new AbortController();
-  const reading = readAll(reader, async () => kafka.pause(), stopping.signal);
+  let frozen = () => {};
+  const isFrozen = new Promise<void>((resolve) => (frozen = resolve));
+  const freeze = async () => {
+    kafka.pause();
+    frozen();
+  };
+  const reading = readAll(reader, freeze, stopping.signal);
   try {
+    await isFrozen;
     const failure = await reader.partitions(signal).catch((error) => error);
     expect(failure).toBeInstanceOf(TransientError);
     stopping.abort(new Error("told to stop"));
