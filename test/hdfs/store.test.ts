@@ -15,5 +15,5 @@ checkpointStoreContract({
   name: "HDFS",
   open: async () => hdfsStore({ url: folder.urlOf("store") }),
   newJobName: () => newName("job"),
-  appends: process.env["NIGHTLY"] === undefined ? 200 : 1_000,
+  appends: process.env["NIGHTLY"] === undefined ? 200 : 10_000,
 });
