@@ -9,7 +9,7 @@ import type { PoisonRecord } from "../plan/plan.ts";
 export interface DeadLetterInput {
   readonly sink: Sink<DeadLetter>;
   readonly writer: SinkWriter;
-  readonly reader: SourceReader;
+  readonly reader: Pick<SourceReader, "readRaw">;
   readonly batch: Batch;
   readonly poison: readonly PoisonRecord[];
 }

@@ -15,7 +15,9 @@ import { Combining } from "./combine.ts";
 import { writeDeadLetters } from "./dead-letters.ts";
 import { Attempt, withDeadline } from "./deadline.ts";
 import { findPoison } from "./find-poison.ts";
+import { inlineTasks } from "./inline-tasks.ts";
 import { runTask } from "./run-task.ts";
+import type { TaskEngine } from "./task-engine.ts";
 
 /** More rounds than this mean that the pipeline fails on other records each time it runs. */
 const MAX_POISON_ROUNDS = 10;
@@ -25,6 +27,8 @@ export interface BatchInput {
   readonly lineageId: string;
   readonly reader: SourceReader;
   readonly writer: SinkWriter;
+  /** What runs its tasks; default: this thread. */
+  readonly tasks?: TaskEngine | undefined;
   /** Open when the job sends poison records to a sink. */
   readonly deadLetterWriter: SinkWriter | undefined;
   readonly inHand: BatchInHand;
@@ -141,36 +145,39 @@ interface Counts {
   readonly tombstones: number;
 }
 
-/** Reads every range, in order, and hands the sink all rows; commits nothing. */
+/** Runs every task, in order, and hands the sink all rows; commits nothing. */
 async function process(input: BatchInput, batch: Batch, write: BatchWrite, progressed: () => void): Promise<Counts> {
-  const { job, inHand, signal } = input;
+  const { job, reader, inHand, clock, signal, tasks: engine = inlineTasks } = input;
   const encoder = job.sink.encoder();
   const combining = job.combine && new Combining(job.combine, batch, (row) => encoder.add(row));
-  let records = 0;
   let rows = 0;
-  let tombstones = 0;
+  let done = 0n;
   const flush = async () => {
     rows += await writeTaken(encoder, write);
   };
-  let done = 0n;
+  const combine = combining && { add: (row: unknown) => combining.add(row), flush };
+  const tasks = inHand.plan.ranges
+    .filter(({ fromOffset, untilOffset }) => fromOffset < untilOffset)
+    .map((range) => ({ range, ...workOf(input, range) }));
   try {
-    for (const range of inHand.plan.ranges) {
-      if (range.fromOffset === range.untilOffset) continue;
-      const counts = await runTask(taskInput(input, range, signal), {
-        row: combining ? (row) => combining.add(row) : (row) => encoder.add(row),
-        flush: async (offset) => {
-          await flush();
-          progressed();
-          input.onProgress(done + offset - range.fromOffset);
+    const counts = await engine.run(
+      { job, reader, batchId: inHand.plan.batchId, tasks, clock, signal },
+      {
+        combine,
+        write: async (encoded) => {
+          await write.write(encoded);
+          rows += encoded.rowCount;
         },
-      });
-      done += range.untilOffset - range.fromOffset;
-      records += counts.records;
-      tombstones += counts.tombstones;
-    }
+        progressed: (offsets) => {
+          done += offsets;
+          progressed();
+          input.onProgress(done);
+        },
+      },
+    );
     await combining?.complete(signal);
     await flush();
-    return { records, rows, tombstones };
+    return { ...counts, rows };
   } finally {
     combining?.stop();
   }
@@ -183,9 +190,9 @@ async function writeTaken(encoder: RowEncoder<unknown>, write: BatchWrite): Prom
   return encoded.rowCount;
 }
 
-function taskInput({ job, reader, inHand, lost }: BatchInput, range: OffsetRange, signal: AbortSignal) {
-  const parts = withoutLost(range, lost);
-  return { job, reader, batchId: inHand.plan.batchId, range, parts, skip: poisonOffsets(inHand, range), signal };
+/** What of a range is to be read. */
+function workOf({ inHand, lost }: BatchInput, range: OffsetRange) {
+  return { parts: withoutLost(range, lost), skip: poisonOffsets(inHand, range) };
 }
 
 function poisonOffsets({ poison }: BatchInHand, range: OffsetRange): Set<bigint> {
@@ -210,7 +217,8 @@ async function decidePoison(input: BatchInput, failure: Error): Promise<PoisonRe
           withDeadline(deadline, async (signal) => {
             const encoder = job.sink.encoder();
             const row = job.combine ? () => {} : (value: unknown) => encoder.add(value);
-            const task = { ...taskInput(input, range, signal), range: piece, parts: [piece], skip };
+            const { reader } = input;
+            const task = { job, reader, batchId: inHand.plan.batchId, range: piece, parts: [piece], skip, signal };
             await runTask(task, { row, flush: async () => void encoder.take() });
           }),
       };

@@ -12,7 +12,7 @@ import { feedingThrough, Gate } from "./gate.ts";
 
 export interface TaskInput {
   readonly job: NormalizedJob;
-  readonly reader: SourceReader;
+  readonly reader: Pick<SourceReader, "read">;
   readonly batchId: number;
   /** The planned range, as the pipeline is told. */
   readonly range: OffsetRange;
