@@ -25,7 +25,7 @@ const MAX_POISON_ROUNDS = 10;
 export interface BatchInput {
   readonly job: NormalizedJob;
   readonly lineageId: string;
-  readonly reader: SourceReader;
+  readonly reader: Pick<SourceReader, "read" | "readRaw">;
   readonly writer: SinkWriter;
   /** What runs its tasks; default: this thread. */
   readonly tasks?: TaskEngine | undefined;
