@@ -31,6 +31,7 @@ export function memoryStore(): CheckpointStore {
 class MemoryStore implements CheckpointStore {
   readonly url = "memory:";
   readonly maxEntryBytes = MAX_ENTRY_BYTES;
+  readonly isVolatile = true;
   readonly #logs = new Map<string, MemoryLog>();
 
   async bounds(jobName: string, signal: AbortSignal): Promise<LogBounds | undefined> {

@@ -46,6 +46,7 @@ export type {
   OpenContext,
   ReadOptions,
   RecordChunk,
+  ShownPositions,
   Source,
   SourceReader,
 } from "./contract/source.ts";

@@ -1,13 +1,22 @@
-// Writes a job's positions to the consumer group of its name, so that lag shows in the tools people have. Nothing is
-// ever read back from there, and nothing depends on it: every failure is one warning. Each offset's metadata says whose
-// it is; a group whose offsets are not this job's is left alone, unless the job adopts it.
+// Writes a job's positions to the consumer group of its name, so that lag shows in the tools people have. No position
+// is ever read back from there, and every failure to write is one warning. Each offset's metadata says whose it is: a
+// group whose offsets are not this job's is left alone, unless the job adopts it; and a job that has no log is told
+// whose log there was.
 import { offsetCommitV8 } from "@platformatic/kafka";
-import { ConfigError, comparePartitions, messageOf, type Position, TransientError } from "../../runtime/index.ts";
+import {
+  ConfigError,
+  comparePartitions,
+  messageOf,
+  type Position,
+  type ShownPositions,
+  TransientError,
+} from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
+import { addressOf } from "./compacted-topic.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
-import { checkGroupIsOwn, ownMark } from "./group-ownership.ts";
+import { checkGroupIsOwn, ownMark, shownLineage } from "./group-ownership.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
-import { Patience } from "./patience.ts";
+import { Patience, patiently } from "./patience.ts";
 
 /** The group's protocol is not used: offsets are written from outside, as kafka-consumer-groups does. */
 const NO_GENERATION = -1;
@@ -15,6 +24,7 @@ const NO_MEMBER = "";
 const UNKNOWN_EPOCH = -1;
 /** A cluster's first group waits for its topic to be made. */
 const PATIENCE_MS = 5_000;
+const READ_WITHIN_MS = 15_000;
 
 export interface GroupMirrorOptions {
   readonly client: KafkaClient;
@@ -55,6 +65,28 @@ export class GroupMirror {
       if (!this.hasWarned) this.warn(error);
       this.hasWarned = true;
     }
+  }
+
+  /**
+   * Whose offsets the group has, where a job wrote them. undefined as well where they may be written over, or may not
+   * be read: the first write warns of that.
+   * @throws TransientError
+   */
+  async shown(signal: AbortSignal): Promise<ShownPositions | undefined> {
+    const { client, groupId, adopt } = this.options;
+    if (adopt) return undefined;
+    const look = async () => {
+      const coordinator = await client.coordinator(groupId, signal);
+      return await shownLineage({ client, coordinator, groupId }, signal);
+    };
+    const lineageId = await patiently(READ_WITHIN_MS, look, signal).catch((error: unknown) => {
+      if (error instanceof ConfigError) return undefined;
+      throw error;
+    });
+    if (lineageId === undefined) return undefined;
+    const remove = `kafka-consumer-groups --bootstrap-server ${addressOf(client)} --delete --group ${groupId}`;
+    const toForget = `${remove} (or adoptGroup: true on the source; another job of that name needs a name of its own)`;
+    return { lineageId, where: `the consumer group "${groupId}"`, toForget };
   }
 
   /** Writes once. Returns what may pass; throws what does not. */

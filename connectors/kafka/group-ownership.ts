@@ -51,6 +51,16 @@ export async function hasOtherLineage(
   return (await committedIn(group, signal)).some(isOther);
 }
 
+/**
+ * The lineage of the job that wrote offsets of the group; undefined: none are a job's.
+ * @throws ConfigError it may not be read; TransientError
+ */
+export async function shownLineage(group: Group, signal: AbortSignal): Promise<string | undefined> {
+  const prefix = ownMark("");
+  const marked = (await committedIn(group, signal)).find(({ metadata }) => metadata.startsWith(prefix));
+  return marked?.metadata.slice(prefix.length);
+}
+
 interface Committed {
   readonly topic: string;
   readonly partition: number;

@@ -13,6 +13,7 @@ import {
   type ReadOptions,
   type RecordChunk,
   RecordDecoder,
+  type ShownPositions,
   type SourceReader,
   type SourceRecord,
   type TopicPartition,
@@ -177,6 +178,11 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
     signal: AbortSignal,
   ): Promise<void> {
     await this.mirror?.write(positions, lineageId, signal);
+  }
+
+  /** Whose positions the job's consumer group shows. @throws TransientError */
+  async shown(signal: AbortSignal): Promise<ShownPositions | undefined> {
+    return await this.mirror?.shown(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -55,6 +55,16 @@ export interface LostRange extends OffsetRange {
   readonly reason: string;
 }
 
+/** Whose positions of a job are shown where its source's own system shows such. */
+export interface ShownPositions {
+  /** The lineage of the job's log that they were recorded in. */
+  readonly lineageId: string;
+  /** For messages: `the consumer group "payments"`. */
+  readonly where: string;
+  /** What to type or to change when that log is to be forgotten; for a hint. */
+  readonly toForget: string;
+}
+
 /**
  * An open source. All methods but the disposal may run several times and at the same time; all are free of side
  * effects on the log.
@@ -93,6 +103,12 @@ export interface SourceReader<out R = unknown> extends AsyncDisposable {
     identity: { readonly lineageId: string },
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Whose positions `completed` has shown last; asked when the job has no log, since then it is lost, not new. Tells
+   * nothing of the positions. undefined: nobody's that this package wrote, or they need not be kept.
+   * @throws TransientError it cannot be told now
+   */
+  shown?(signal: AbortSignal): Promise<ShownPositions | undefined>;
   /** One record undecoded, for a dead letter; undefined when there is none at this offset. */
   readRaw(at: TopicPartition & { readonly offset: bigint }, signal: AbortSignal): Promise<RawRecord | undefined>;
 }

@@ -51,6 +51,8 @@ export interface CheckpointStore extends AsyncDisposable {
   /** For messages, without passwords: `file:.tidemark`. */
   readonly url: string;
   readonly maxEntryBytes: number;
+  /** true: logs are gone with this process, on purpose: a job without one is new, whatever else shows positions. */
+  readonly isVolatile?: boolean;
   /** undefined: this job has no log here. Linearizable; never fences. */
   bounds(jobName: string, signal: AbortSignal): Promise<LogBounds | undefined>;
   /** Entries from `from` (inclusive) to the head in order; a missing one is left out, the caller sees the hole. */

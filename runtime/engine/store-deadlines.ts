@@ -28,6 +28,7 @@ export function withDeadlines(store: CheckpointStore, deadlines: StoreDeadlines)
   return {
     url: store.url,
     maxEntryBytes: store.maxEntryBytes,
+    isVolatile: store.isVolatile ?? false,
     bounds: (jobName, signal) =>
       ask("tell where the log ends", "harmless", signal, (own) => store.bounds(jobName, own)),
     read: (jobName, from, signal) => read(store.read.bind(store, jobName, from), ask, signal),

@@ -15,6 +15,7 @@ import { lostAtPositions } from "../plan/plan-ranges.ts";
 import { encodeCurrent } from "./current-offsets.ts";
 import { Attempt, withDeadline } from "./deadline.ts";
 import { startBeating } from "./heartbeat.ts";
+import { checkNoLogIsLost } from "./lost-log.ts";
 import { Opened } from "./opened.ts";
 import { Retention } from "./retention.ts";
 import { Showing } from "./showing.ts";
@@ -81,6 +82,7 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
     const reader = stack.use(await job.source.open(context, signal));
     // A source that cannot be read ends here, before another run of this job is shut out.
     await reader.partitions(signal);
+    await checkNoLogIsLost(store, reader, job.name, signal);
     const takeOver = { store, jobName: job.name, purpose: input.purpose, clock, signal, run: input.run };
     const journal = stack.use(await Journal.takeOver(takeOver));
     const reading: Reading = { positions: undefined };
