@@ -17,6 +17,7 @@ import { functionSink } from "./row-sink.ts";
 import { nearest } from "./suggest.ts";
 
 const JOB_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const MAX_THREADS = 64;
 /** Marks what `defineJob` made, also across two copies of this package. */
 const JOB_MARK = Symbol.for("tidemark.job");
 
@@ -36,6 +37,8 @@ const OPTIONS = [
   "storeTimeoutMs",
   "phaseTimeoutMs",
   "retainBatches",
+  "threads",
+  "ordered",
 ];
 
 /** A job with `combine`: its sink takes what `combine` emits. */
@@ -64,6 +67,8 @@ export function defineJob(definition: unknown): Job<never, never, never> {
     storeTimeoutMs: count(given, "storeTimeoutMs", 300_000) ?? 300_000,
     phaseTimeoutMs: count(given, "phaseTimeoutMs", 300_000) ?? 300_000,
     retainBatches: count(given, "retainBatches", 1_000) ?? 1_000,
+    threads: checkThreads(given["threads"] ?? 1),
+    ordered: ordered(given["ordered"]),
   };
   const { maxOffsetsPerBatch: most, minOffsetsPerBatch: least } = normalized;
   if (most !== undefined && least > most) {
@@ -101,6 +106,19 @@ export function checkTrigger(trigger: unknown): Trigger {
     });
   }
   throw new ConfigError(`trigger cannot be ${describe(trigger)}`, { hint });
+}
+
+/** Checks a number of threads, which may come from the command line. @throws ConfigError */
+export function checkThreads(threads: unknown): number {
+  if (Number.isInteger(threads) && Number(threads) >= 1 && Number(threads) <= MAX_THREADS) return Number(threads);
+  throw new ConfigError(`threads must be a whole number from 1 to ${MAX_THREADS}, not ${describe(threads)}`, {
+    hint: "one for each core that it may use is as much as pays",
+  });
+}
+
+function ordered(value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? true;
+  throw new ConfigError(`ordered must be true or false, not ${describe(value)}`);
 }
 
 function commitMode(value: unknown): NormalizedJob["commit"] {

@@ -28,6 +28,7 @@ export function consoleSink({ stream = process.stdout }: ConsoleSinkOptions = {}
   return {
     kind: "console",
     guarantee: "at-least-once",
+    encodesToBytes: true,
     encoder: () => new ConsoleEncoder(),
     async open(_context, signal) {
       signal.throwIfAborted();

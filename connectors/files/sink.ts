@@ -49,6 +49,7 @@ export function fileSink(options: NdjsonSinkOptions | CsvSinkOptions<string>): S
     kind: "files",
     guarantee: "exactly-once",
     target: options.dir,
+    encodesToBytes: true,
     encoder: () => format.encoder(),
     async open(context, signal) {
       signal.throwIfAborted();

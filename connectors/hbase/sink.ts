@@ -65,6 +65,7 @@ export function hbaseSink<const C extends string = never, Row = object & { reado
     kind: "hbase",
     target: table,
     guarantee: "exactly-once",
+    encodesToBytes: true,
     encoder: () => new HBaseRowEncoder({ keyOf, keyProperty, columns }) as ReturnType<Sink<Row>["encoder"]>,
     open: (context, signal) => open({ address, table, family, batchesTable }, context, signal),
   };

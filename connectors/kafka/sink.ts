@@ -80,6 +80,8 @@ export function kafkaSink<const C extends string = never, Row = object & { reado
     kind: "kafka",
     guarantee: "exactly-once",
     ...(fixedTopic === undefined ? {} : { target: fixedTopic }),
+    encodesToBytes: true,
+    tasksInAnyOrder: true,
     encoder: () => new KafkaRowEncoder(shape),
     async open(context, signal) {
       signal.throwIfAborted();

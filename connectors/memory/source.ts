@@ -62,6 +62,7 @@ export function memorySource<V>(options: MemorySourceOptions<V>): MemorySource<V
   const log = (partitions ?? [records ?? []]).map((values) => [...values]);
   return {
     kind: "memory",
+    isInMemory: true,
     startingOffsets: options.startingOffsets ?? "earliest",
     endingOffsets: options.endingOffsets,
     failOnDataLoss: options.failOnDataLoss ?? true,

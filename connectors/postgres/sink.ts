@@ -68,6 +68,9 @@ export function postgresSink<const C extends string = never>(
     kind: "postgres",
     target: given,
     guarantee: "exactly-once",
+    encodesToBytes: true,
+    // With equal keys the last row counts, so then the order of all rows does.
+    tasksInAnyOrder: key.length === 0,
     encoder: () => new CopyRowEncoder({ columns, key }),
     async open(context, signal) {
       const applicationName = applicationNameOf(context.lineageId, context.epoch);

@@ -3,6 +3,7 @@
 import type { Trigger } from "../contract/job.ts";
 import type { OffsetRange } from "../contract/positions.ts";
 import type { ExplicitOffsets } from "../contract/source.ts";
+import { checkThreads } from "../define-job.ts";
 import { ConfigError } from "../errors.ts";
 import { nearest } from "../suggest.ts";
 
@@ -31,6 +32,11 @@ export function parseTrigger(text: string): Trigger {
   throw new ConfigError(`--trigger cannot be ${JSON.stringify(text)}`, {
     hint: near === undefined ? `write ${TRIGGERS.join(", ")}, or a time such as 500ms or 5s` : `did you mean ${near}?`,
   });
+}
+
+/** `--threads`. @throws ConfigError */
+export function parseThreads(text: string): number {
+  return checkThreads(/^\d{1,3}$/.test(text) ? Number(text) : text);
 }
 
 /**

@@ -80,6 +80,16 @@ export interface JobOptions {
   readonly phaseTimeoutMs?: number;
   /** Completed batches kept in the checkpoint's history; default 1,000. */
   readonly retainBatches?: number;
+  /**
+   * How many threads run a batch's tasks, each with the job's file loaded anew and a reader of its own; 1 to 64, default
+   * 1: the main thread runs them, one after the other. `combine` and function sinks always run on the main thread.
+   */
+  readonly threads?: number;
+  /**
+   * false: the order of rows does not matter, neither between partitions nor along one. With `threads` above 1 a large
+   * range is split into several tasks then, and rows arrive as they come. Default true.
+   */
+  readonly ordered?: boolean;
 }
 
 /** Receives a batch's rows together (Spark's foreachBatch). At-least-once; `batch` has what makes it idempotent. */
@@ -126,4 +136,6 @@ export interface NormalizedJob {
   readonly storeTimeoutMs: number;
   readonly phaseTimeoutMs: number;
   readonly retainBatches: number;
+  readonly threads: number;
+  readonly ordered: boolean;
 }

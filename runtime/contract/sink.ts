@@ -84,6 +84,16 @@ export interface Sink<in Row = never> {
   readonly guarantee: Guarantee;
   /** Where the rows go, for people and without passwords: a folder, a table, a topic. */
   readonly target?: string;
+  /**
+   * true: the sink takes a batch's tasks in any order, and mixed, as long as each task's rows stay in order; then
+   * threads need not wait for one another. Default false.
+   */
+  readonly tasksInAnyOrder?: boolean;
+  /**
+   * true: what `encoder` makes is bytes, or plain data around bytes, in memory of its own: it is handed over between
+   * threads. Default false: it is cloned (https://nodejs.org/api/globals.html#structuredclonevalue-options).
+   */
+  readonly encodesToBytes?: boolean;
   encoder(): RowEncoder<Row>;
   /** Opens the sink for one epoch and shuts out older ones where the system can. */
   open(context: SinkContext, signal: AbortSignal): Promise<SinkWriter>;

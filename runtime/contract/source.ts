@@ -34,6 +34,8 @@ export interface Source<out R = unknown> {
    * lost.
    */
   readonly failOnDataLoss: boolean;
+  /** true: its records are in the memory of the main thread, and other threads cannot read them. Default false. */
+  readonly isInMemory?: boolean;
   open(context: OpenContext, signal: AbortSignal): Promise<SourceReader<R>>;
 }
 

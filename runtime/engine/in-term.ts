@@ -49,6 +49,7 @@ export async function prepareInTerm(
     lineageId: journal.state.lineageId,
     reader,
     writer,
+    tasks: input.tasks,
     deadLetterWriter,
     inHand,
     isUnplanned,

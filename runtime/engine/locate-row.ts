@@ -6,10 +6,13 @@ import type { SourceReader } from "../contract/source.ts";
 import { PipelineError } from "../errors.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { runTask } from "./run-task.ts";
+import type { TaskEngine } from "./task-engine.ts";
 
 export interface LocateInput {
   readonly job: NormalizedJob;
   readonly reader: SourceReader;
+  /** What ran the batch; undefined: the main thread. */
+  readonly tasks?: TaskEngine | undefined;
   readonly inHand: BatchInHand;
   readonly signal: AbortSignal;
 }
@@ -28,13 +31,15 @@ export async function withRecordOfRow(error: unknown, input: LocateInput): Promi
 
 /** Where the batch's row with this number, from 1, is given; undefined when there are fewer. */
 async function locateRow(
-  { job, reader, inHand, signal }: LocateInput,
-  rowNumber: number,
+  { job, reader, tasks, inHand, signal }: LocateInput,
+  numberInBatch: number,
 ): Promise<(TopicPartition & { readonly offset: bigint }) | undefined> {
   const { plan, poison } = inHand;
+  const origin = tasks?.originOf?.(numberInBatch);
+  const { rowNumber } = origin ?? { rowNumber: numberInBatch };
   let counted = 0;
   let found: (TopicPartition & { readonly offset: bigint }) | undefined;
-  for (const range of plan.ranges) {
+  for (const range of origin === undefined ? plan.ranges : [origin.range]) {
     const { topic, partition, fromOffset, untilOffset } = range;
     if (fromOffset === untilOffset) continue;
     const key = partitionKey(range);

@@ -9,7 +9,7 @@ import type { LostRange, SourceReader } from "../contract/source.ts";
 import { ConfigError, DataLossError, PipelineError, PoisonRecordError } from "../errors.ts";
 import type { BatchCounts } from "../journal/entry.ts";
 import type { BatchInHand } from "../journal/recover.ts";
-import { countOffsets, type PoisonRecord } from "../plan/plan.ts";
+import { countOffsets, type PlannedRange, type PoisonRecord } from "../plan/plan.ts";
 import { withoutLost } from "../plan/plan-ranges.ts";
 import { Combining } from "./combine.ts";
 import { writeDeadLetters } from "./dead-letters.ts";
@@ -17,7 +17,7 @@ import { Attempt, withDeadline } from "./deadline.ts";
 import { findPoison } from "./find-poison.ts";
 import { inlineTasks } from "./inline-tasks.ts";
 import { runTask } from "./run-task.ts";
-import type { TaskEngine } from "./task-engine.ts";
+import type { TaskEngine, TaskWork } from "./task-engine.ts";
 
 /** More rounds than this mean that the pipeline fails on other records each time it runs. */
 const MAX_POISON_ROUNDS = 10;
@@ -158,7 +158,7 @@ async function process(input: BatchInput, batch: Batch, write: BatchWrite, progr
   const combine = combining && { add: (row: unknown) => combining.add(row), flush };
   const tasks = inHand.plan.ranges
     .filter(({ fromOffset, untilOffset }) => fromOffset < untilOffset)
-    .map((range) => ({ range, ...workOf(input, range) }));
+    .map((range) => workOf(input, range));
   try {
     const counts = await engine.run(
       { job, reader, batchId: inHand.plan.batchId, tasks, clock, signal },
@@ -190,9 +190,11 @@ async function writeTaken(encoder: RowEncoder<unknown>, write: BatchWrite): Prom
   return encoded.rowCount;
 }
 
-/** What of a range is to be read. */
-function workOf({ inHand, lost }: BatchInput, range: OffsetRange) {
-  return { parts: withoutLost(range, lost), skip: poisonOffsets(inHand, range) };
+function workOf({ inHand, lost }: BatchInput, planned: PlannedRange): TaskWork {
+  const { topic, partition, untilOffset, untilMark } = planned;
+  const end = untilMark === undefined ? undefined : { topic, partition, offset: untilOffset, mark: untilMark };
+  const range = { topic, partition, fromOffset: planned.fromOffset, untilOffset };
+  return { range, end, parts: withoutLost(range, lost), skip: poisonOffsets(inHand, range) };
 }
 
 function poisonOffsets({ poison }: BatchInHand, range: OffsetRange): Set<bigint> {

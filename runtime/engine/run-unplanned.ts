@@ -142,8 +142,8 @@ class UnplannedLoop {
       await this.#prepareAndWrite(plan, positions, poison, lag);
     } catch (error) {
       const inHand = { plan, poison };
-      const { job, abortSignal: signal } = input;
-      throw await withRecordOfRow(originalError(error), { job, reader, inHand, signal });
+      const { job, tasks, abortSignal: signal } = input;
+      throw await withRecordOfRow(originalError(error), { job, reader, tasks, inHand, signal });
     }
     this.#memory.isInBatch = false;
     this.#memory.waitingSinceMs = input.clock.elapsed();

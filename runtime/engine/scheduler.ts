@@ -81,8 +81,8 @@ async function runInHand(
     memory.isInBatch = false;
     return next;
   } catch (error) {
-    const { job, abortSignal: signal } = term.input;
-    throw await withRecordOfRow(originalError(error), { job, reader: term.reader, inHand, signal });
+    const { job, tasks, abortSignal: signal } = term.input;
+    throw await withRecordOfRow(originalError(error), { job, reader: term.reader, tasks, inHand, signal });
   }
 }
 

@@ -3,15 +3,16 @@
 // it never touches the checkpoint.
 import type { Clock } from "../clock.ts";
 import type { NormalizedJob } from "../contract/job.ts";
-import type { OffsetRange } from "../contract/positions.ts";
+import type { OffsetRange, Position } from "../contract/positions.ts";
 import type { EncodedRows } from "../contract/sink.ts";
 import type { SourceReader } from "../contract/source.ts";
-import type { PlannedRange } from "../plan/plan.ts";
 
 /** One task: a partition's range, and what of it is to be read. */
 export interface TaskWork {
   /** As the pipeline is told; not empty. */
-  readonly range: PlannedRange;
+  readonly range: OffsetRange;
+  /** The end of the planned range with its mark, where there is one: another reader can tell by it whether this is the log. */
+  readonly end: Position | undefined;
   /** The parts of it that are there to be read, in order. */
   readonly parts: readonly OffsetRange[];
   /** Poison records that were decided on. */

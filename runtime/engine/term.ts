@@ -19,6 +19,7 @@ import { checkNoLogIsLost } from "./lost-log.ts";
 import { Opened } from "./opened.ts";
 import { Retention } from "./retention.ts";
 import { Showing } from "./showing.ts";
+import type { TaskEngine } from "./task-engine.ts";
 
 export interface TermInput {
   readonly job: NormalizedJob;
@@ -30,6 +31,8 @@ export interface TermInput {
   readonly abortSignal: AbortSignal;
   readonly purpose: "run" | "reset";
   readonly run: RunIdentity;
+  /** What runs the batches' tasks, open for the whole run; undefined: the main thread. */
+  readonly tasks?: TaskEngine | undefined;
 }
 
 /** The current offsets while they may be ahead of the log: the ends of the batch that runs, else of the last one. */

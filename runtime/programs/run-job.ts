@@ -11,10 +11,11 @@ import { openTerm, type TermInput } from "../engine/term.ts";
 import { isRetryable, originalError } from "../errors.ts";
 import type { EndReason, JobEvent, JobListener } from "../events.ts";
 import { newRunIdentity } from "../journal/may-take-over.ts";
+import { chooseTasks, type ThreadOptions } from "./choose-tasks.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
 import { Retries } from "./retries.ts";
 
-export interface RunOptions extends ProgramOptions {
+export interface RunOptions extends ProgramOptions, ThreadOptions {
   /** Instead of the job's own trigger. */
   readonly trigger?: Trigger;
   /** Takes over from a run that seems alive, instead of waiting until it does not. */
@@ -57,8 +58,12 @@ export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {
       options.onEvent?.(event);
     };
     const abortSignal = options.abortSignal ?? new AbortController().signal;
+    const job = { ...definition, trigger };
+    const onWarning = (message: string) => onEvent({ type: "warning", message });
+    await using tasks = chooseTasks(options, { job, baseDir, clock, onWarning });
     const input = {
-      job: { ...definition, trigger },
+      job,
+      tasks,
       store,
       baseDir,
       clock,

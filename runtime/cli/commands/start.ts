@@ -12,13 +12,14 @@ import { JobProgress } from "../job-progress.ts";
 import { toJson } from "../json-output.ts";
 import { LiveStatus } from "../live-status.ts";
 import { type LoadedJob, loadJobs } from "../load-job.ts";
-import { parseTrigger } from "../parse-values.ts";
+import { parseThreads, parseTrigger } from "../parse-values.ts";
 import { runResultText } from "../run-result-text.ts";
 import { StopSignals } from "../stop-signals.ts";
 
 interface StartFlags extends JobFlags {
   readonly trigger?: string;
   readonly takeOver?: boolean;
+  readonly threads?: string;
 }
 
 /** Adds the command. */
@@ -29,6 +30,7 @@ export function addStart(program: Command, context: CommandContext): void {
     .description("Runs jobs, each from where it stood. Several job files run in one process.")
     .argument("<job.ts...>", "job files")
     .option("--trigger <when>", "continuous, once, available-now, or a time such as 500ms or 5s")
+    .option("--threads <n>", "run each job's tasks on so many threads (1 to 64)")
     .option("--take-over", "take the job over from a run that seems alive, instead of waiting")
     .action((jobFiles: string[], flags: StartFlags) => start(context, jobFiles, flags));
   addJobFlags(command, "start large-payments.ts\nstart large-payments.ts --trigger available-now");
@@ -36,6 +38,7 @@ export function addStart(program: Command, context: CommandContext): void {
 
 async function start(context: CommandContext, jobFiles: readonly string[], flags: StartFlags): Promise<void> {
   const trigger = flags.trigger === undefined ? undefined : parseTrigger(flags.trigger);
+  const threads = flags.threads === undefined ? undefined : parseThreads(flags.threads);
   let jobs: LoadedJob[];
   try {
     jobs = await loadJobs(jobFiles, flags.checkpoint);
@@ -46,24 +49,30 @@ async function start(context: CommandContext, jobFiles: readonly string[], flags
     context.exitCode = exitCodeOf(error);
     return;
   }
-  await using run = new Run(context, flags, trigger);
+  await using run = new Run(context, flags, { trigger, threads });
   const codes = await Promise.all(jobs.map((job) => run.run(job, jobs.length === 1)));
   context.exitCode = worstOf(codes);
+}
+
+/** What was typed instead of the jobs' own. */
+interface Typed {
+  readonly trigger: Trigger | undefined;
+  readonly threads: number | undefined;
 }
 
 /** All jobs of one `runtime start`. */
 class Run implements AsyncDisposable {
   readonly #context: CommandContext;
   readonly #flags: StartFlags;
-  readonly #trigger: Trigger | undefined;
+  readonly #typed: Typed;
   readonly #live: LiveStatus | undefined;
   readonly #signals: StopSignals;
   readonly #running = new Map<string, JobProgress>();
 
-  constructor(context: CommandContext, flags: StartFlags, trigger: Trigger | undefined) {
+  constructor(context: CommandContext, flags: StartFlags, typed: Typed) {
     this.#context = context;
     this.#flags = flags;
-    this.#trigger = trigger;
+    this.#typed = typed;
     const area = context.screen.liveArea();
     this.#live = area && new LiveStatus(area);
     this.#signals = new StopSignals({ onStop: () => this.#tellStop(), onAbort: () => this.#tellAbort() });
@@ -94,16 +103,19 @@ class Run implements AsyncDisposable {
     this.#signals[Symbol.dispose]();
   }
 
-  #options({ baseDir }: LoadedJob, progress: JobProgress) {
+  #options({ baseDir, path }: LoadedJob, progress: JobProgress) {
     const { checkpoint, takeOver } = this.#flags;
+    const { trigger, threads } = this.#typed;
     return {
       baseDir,
+      jobFile: path,
       signal: this.#signals.stop,
       abortSignal: this.#signals.abort,
       takeOver: takeOver === true,
       onEvent: (event: Parameters<JobProgress["on"]>[0]) => progress.on(event),
       ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(this.#trigger === undefined ? {} : { trigger: this.#trigger }),
+      ...(trigger === undefined ? {} : { trigger }),
+      ...(threads === undefined ? {} : { threads }),
     };
   }
 
