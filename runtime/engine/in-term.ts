@@ -1,5 +1,5 @@
 // The steps of a batch that are the same with recorded plans and without, done with what a term has open.
-import { partitionKey } from "../contract/positions.ts";
+import { type PartitionBounds, partitionKey } from "../contract/positions.ts";
 import type { BatchCommits } from "../contract/sink.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { countOffsets, makePlan, type Plan, type PoisonRecord } from "../plan/plan.ts";
@@ -12,7 +12,7 @@ import type { Due } from "./wait-for-plan.ts";
 const PROGRESS_EVERY_MS = 100;
 
 /** Makes a plan of ranges that are due, with the marks of the log at their ends. Records nothing. */
-export async function planOf(term: Term, memory: RunMemory, { ranges }: Due, batchId: number): Promise<Plan> {
+export async function planOf(term: Term, { ranges }: Due, batchId: number): Promise<Plan> {
   const { job, clock, abortSignal } = term.input;
   const ends = ranges.map(({ topic, partition, untilOffset }) => ({ topic, partition, offset: untilOffset }));
   const deadline = { phase: "plan", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
@@ -22,12 +22,18 @@ export async function planOf(term: Term, memory: RunMemory, { ranges }: Due, bat
     const untilMark = marks.get(partitionKey(range));
     return untilMark === undefined ? range : { ...range, untilMark };
   });
-  memory.lastPlannedMs = clock.elapsed();
-  memory.planned++;
   return makePlan(term.journal.state.lineageId, batchId, withMarks);
 }
 
+/** A plan counts for the trigger from here on. */
+export function notePlanned({ input }: Term, memory: RunMemory): void {
+  memory.lastPlannedMs = input.clock.elapsed();
+  memory.planned++;
+}
+
 export interface HowToPrepare {
+  /** The partitions as they were when the plan was made, just now; undefined: it is older. */
+  readonly bounds: readonly PartitionBounds[] | undefined;
   /** Makes a decision about poison records durable, where plans are. */
   readonly recordPoison: (records: readonly PoisonRecord[]) => Promise<void>;
   readonly commits: BatchCommits;
@@ -36,9 +42,9 @@ export interface HowToPrepare {
 
 /** Prepares a batch, and tells the job's listener of its progress and its poison records. */
 export async function prepareInTerm(
-  { input, journal, reader, writer, deadLetterWriter }: Term,
+  { input, journal, reader, ahead, writer, deadLetterWriter }: Term,
   inHand: BatchInHand,
-  { recordPoison, commits, isUnplanned = false }: HowToPrepare,
+  { bounds, recordPoison, commits, isUnplanned = false }: HowToPrepare,
 ): Promise<PreparedBatch> {
   const { job, clock, abortSignal, onEvent } = input;
   const { plan } = inHand;
@@ -47,14 +53,14 @@ export async function prepareInTerm(
   return await prepareBatch({
     job,
     lineageId: journal.state.lineageId,
-    reader,
+    reader: ahead,
     writer,
     tasks: input.tasks,
     deadLetterWriter,
     inHand,
     isUnplanned,
     commits,
-    lost: lostOfPlan(job, plan, await reader.partitions(abortSignal)),
+    lost: lostOfPlan(job, plan, bounds ?? (await reader.partitions(abortSignal))),
     clock,
     signal: abortSignal,
     recordPoison: async (records) => {

@@ -62,8 +62,11 @@ export function newRunMemory(nowMs: number): RunMemory {
   };
 }
 
+/** A decision, and the bounds of all partitions that it was made from. */
+export type Looked = Decision & { readonly bounds: readonly PartitionBounds[] };
+
 /** Looks at the source and decides what a job does next that stands there. */
-export async function decideNow(term: Term, memory: RunMemory, standing: Standing): Promise<Decision> {
+export async function decideNow(term: Term, memory: RunMemory, standing: Standing): Promise<Looked> {
   const { job, clock, abortSignal } = term.input;
   const { positions, nextBatchId: batchId } = standing;
   const deadline = { phase: "plan", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
@@ -75,7 +78,7 @@ export async function decideNow(term: Term, memory: RunMemory, standing: Standin
     const known = new Set(positions.map(partitionKey));
     const unknown = bounds.filter((bound) => !known.has(partitionKey(bound)));
     const starts = isNewJob ? await decideStarts(term, memory, unknown, signal) : earliestOf(unknown);
-    return decide({
+    const decision = decide({
       positions,
       starts,
       bounds,
@@ -94,6 +97,7 @@ export async function decideNow(term: Term, memory: RunMemory, standing: Standin
       planned: memory.planned,
       pollMs: POLL_MS,
     });
+    return { ...decision, bounds: all };
   });
 }
 

@@ -15,12 +15,12 @@ import { type Commit, NAMED_POISON_RECORDS } from "../journal/merge-commits.ts";
 import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
 import { Committer, refusedCommits } from "./committer.ts";
 import { withDeadline } from "./deadline.ts";
-import { planOf, prepareInTerm, record } from "./in-term.ts";
+import { notePlanned, planOf, prepareInTerm, record } from "./in-term.ts";
 import { withRecordOfRow } from "./locate-row.ts";
 import { decideStarts, type RunMemory, type Standing } from "./look.ts";
 import type { PreparedBatch } from "./prepare-batch.ts";
 import type { Term } from "./term.ts";
-import { waitForPlan } from "./wait-for-plan.ts";
+import { type Due, waitForPlan } from "./wait-for-plan.ts";
 
 export type UnplannedMode = Exclude<CommitMode, "batch">;
 
@@ -102,9 +102,10 @@ class UnplannedLoop {
       });
       committer.throwIfFailed();
       if (next.do === "end") return next.reason;
-      const plan = await planOf(this.#term, this.#memory, next, this.#standing.nextBatchId);
+      const plan = await planOf(this.#term, next, this.#standing.nextBatchId);
+      notePlanned(this.#term, this.#memory);
       this.#term.input.onEvent({ type: "planned", plan, lag: next.lag });
-      await this.#runBatch(plan, next.lag);
+      await this.#runBatch(plan, next);
       committer.throwIfFailed();
     }
   }
@@ -132,14 +133,14 @@ class UnplannedLoop {
     return autoCommitIntervalMs;
   }
 
-  async #runBatch(plan: Plan, lag: bigint): Promise<void> {
+  async #runBatch(plan: Plan, due: Due): Promise<void> {
     const { input, reader } = this.#term;
     const poison: PoisonRecord[] = [];
     this.#memory.isInBatch = true;
     const positions = positionsAfter(this.#standing.positions, plan);
     this.#term.reading.positions = positions;
     try {
-      await this.#prepareAndWrite(plan, positions, poison, lag);
+      await this.#prepareAndWrite(plan, positions, poison, due);
     } catch (error) {
       const inHand = { plan, poison };
       const { job, tasks, abortSignal: signal } = input;
@@ -156,7 +157,7 @@ class UnplannedLoop {
     plan: Plan,
     positions: readonly Position[],
     poison: PoisonRecord[],
-    lag: bigint,
+    { bounds, lag }: Due,
   ): Promise<void> {
     const { job, clock, abortSignal, onEvent } = this.#term.input;
     const committer = this.#committer;
@@ -165,6 +166,7 @@ class UnplannedLoop {
       this.#term,
       { plan, poison: [] },
       {
+        bounds,
         isUnplanned: true,
         commits: isManual ? committer.commitsOf(plan.batchId) : refusedCommits,
         recordPoison: async (records) => void poison.push(...records),

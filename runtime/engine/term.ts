@@ -17,6 +17,7 @@ import { Attempt, withDeadline } from "./deadline.ts";
 import { startBeating } from "./heartbeat.ts";
 import { checkNoLogIsLost } from "./lost-log.ts";
 import { Opened } from "./opened.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { Retention } from "./retention.ts";
 import { Showing } from "./showing.ts";
 import type { TaskEngine } from "./task-engine.ts";
@@ -45,6 +46,8 @@ export interface Term extends AsyncDisposable {
   readonly input: TermInput;
   readonly journal: Journal;
   readonly reader: SourceReader;
+  /** Its records, those of the next batch early. */
+  readonly ahead: ReadAhead;
   readonly writer: SinkWriter;
   readonly deadLetterWriter: SinkWriter | undefined;
   readonly retention: Retention;
@@ -101,6 +104,7 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
     const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
     const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
     await journal.verifyHead(signal);
+    const ahead = stack.use(new ReadAhead(reader));
     // Looked at again: the positions that were read meanwhile may lie beyond what the first look saw.
     const bounds = await reader.partitions(signal);
     // A reset is the remedy for a log that is not what it was.
@@ -110,6 +114,7 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
       input,
       journal,
       reader,
+      ahead,
       writer,
       deadLetterWriter,
       bounds,

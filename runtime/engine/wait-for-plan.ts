@@ -1,15 +1,14 @@
 // Waits between two batches until the next one is due, or there is nothing left to do. A job that waits writes nothing,
 // so it looks from time to time whether the log is still its own.
 import type { EndReason } from "../events.ts";
-import type { Decision } from "../plan/decide.ts";
-import { decideNow, type RunMemory, type Standing } from "./look.ts";
+import { decideNow, type Looked, type RunMemory, type Standing } from "./look.ts";
 import type { Term } from "./term.ts";
 
 /** How often a job that has not written looks at the log's head. */
 const VERIFY_EVERY_MS = 2_000;
 
 /** A batch that is due. */
-export type Due = Extract<Decision, { do: "plan" }>;
+export type Due = Extract<Looked, { do: "plan" }>;
 /** There is nothing left to do, or the run was told to stop. */
 export type Ended = { readonly do: "end"; readonly reason: EndReason };
 

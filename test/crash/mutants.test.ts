@@ -27,8 +27,8 @@ interface Mutant {
 const replanned: readonly Edit[] = [
   {
     file: "runtime/engine/scheduler.ts",
-    from: "let inHand: BatchInHand | undefined = journal.state.inHand;",
-    to: "let inHand: BatchInHand | undefined;",
+    from: "let planned: Planned | undefined = inHand && { inHand };",
+    to: "let planned: Planned | undefined;",
   },
   // The journal would not let a batch be planned twice.
   {
@@ -64,9 +64,10 @@ const mutants: Record<string, Mutant> = {
         from: `    if (!isJoint) await prepared.commitRows();
   });
   if (early !== undefined) return await early;
-  return await recordCompletion(term, memory, inHand.plan, prepared, isJoint ? transaction : undefined, stopSignal);`,
+  const rows = isJoint ? transaction : undefined;
+  return await recordCompletion(term, memory, { plan, positions, prepared, rows, following }, stopSignal);`,
         to: `  });
-  const next = await recordCompletion(term, memory, inHand.plan, prepared, undefined, stopSignal);
+  const next = await recordCompletion(term, memory, { plan, positions, prepared }, stopSignal);
   await prepared.commitRows();
   return next;`,
       },

@@ -19,7 +19,7 @@ export class Ledger {
   readonly #writers = new Map<SimulatedLog, WriterIdentity>();
   /** What has been copied so far, by the log it is copied to. */
   readonly #copies = new Map<SimulatedLog, { readonly epoch: bigint; readonly texts: string[] }>();
-  readonly #planned: OffsetRange[] = [];
+  readonly #planned: (OffsetRange & { readonly batchId: number })[] = [];
   begins = 0;
 
   constructor(world: SimulatedWorld) {
@@ -57,21 +57,24 @@ export class Ledger {
     else this.#onBody(lineage, log, seq, body);
   }
 
-  /** A process has read a piece of the log. */
-  onRead(range: OffsetRange, processName: string, plans: boolean): void {
+  /** A process that records no plans has read a piece of the log. */
+  onUnplannedRead(range: OffsetRange): void {
     const lineage = this.newest;
-    if (lineage !== undefined && !plans) {
-      lineage.wasUnplanned = true;
-      if (!lineage.begins.has(range.partition)) lineage.begins.set(range.partition, range.fromOffset);
-      return;
-    }
+    if (lineage === undefined) return;
+    lineage.wasUnplanned = true;
+    if (!lineage.begins.has(range.partition)) lineage.begins.set(range.partition, range.fromOffset);
+  }
+
+  /** A pipeline was given a record, as part of a batch. Records may be read before, and go nowhere. */
+  onRecord({ partition, offset }: Pick<OffsetRange, "partition"> & { offset: bigint }, batchId: number, who: string) {
     const isPlanned = this.#planned.some(
       (planned) =>
-        planned.partition === range.partition &&
-        planned.fromOffset <= range.fromOffset &&
-        range.untilOffset <= planned.untilOffset,
+        planned.batchId === batchId &&
+        planned.partition === partition &&
+        planned.fromOffset <= offset &&
+        offset < planned.untilOffset,
     );
-    if (!isPlanned) this.#violate(`2.1 ${processName} reads ${describe(range)}, which no durable plan covers`);
+    if (!isPlanned) this.#violate(`2.1 ${who} runs ${partition}:${offset} in batch ${batchId} without a durable plan`);
   }
 
   /** Rows have become visible. */
@@ -205,7 +208,7 @@ export class Ledger {
     lineage.plans.set(batchId, plan);
     lineage.inHand = plan;
     lineage.poison = [];
-    this.#planned.push(...ranges);
+    this.#planned.push(...ranges.map((range) => ({ ...range, batchId })));
   }
 
   #onComplete(lineage: Lineage, body: CompleteEntry): void {

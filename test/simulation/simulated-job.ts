@@ -1,11 +1,11 @@
 // The job that runs in the simulation: each good record becomes one row that names it, some records are poison.
-import { map, tap } from "rxjs";
-import type { CommitMode, DeadLetter, Job, JobOptions, Trigger } from "../../runtime/contract/job.ts";
+import { map, type Observable, tap } from "rxjs";
+import type { CommitMode, DeadLetter, Job, JobOptions, Task, Trigger } from "../../runtime/contract/job.ts";
 import type { Sink } from "../../runtime/contract/sink.ts";
 import { rowOf } from "./lineage.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import { simulatedSink } from "./simulated-sink.ts";
-import { simulatedSource } from "./simulated-source.ts";
+import { type InputRecord, simulatedSource } from "./simulated-source.ts";
 import type { SimulatedLog } from "./simulated-store.ts";
 import type { SimulatedWorld } from "./world.ts";
 
@@ -54,9 +54,10 @@ export function jobIn(world: SimulatedWorld, process: SimulatedProcess, settings
   };
   const source = simulatedSource(world, process, startingOffsets, failOnDataLoss);
   const sink = simulatedSink(world, process, world.table);
-  const pipeline = (records$: import("rxjs").Observable<import("./simulated-source.ts").InputRecord>) =>
+  const pipeline = (records$: Observable<InputRecord>, { batchId }: Task) =>
     records$.pipe(
-      tap(({ kind }) => {
+      tap(({ kind, partition, offset }) => {
+        if (commit === "batch") world.ledger.onRecord({ partition, offset }, batchId, process.name);
         if (kind === "throws") throw new Error("a poison record");
       }),
       map(({ partition, offset }) => rowOf(partition, offset)),

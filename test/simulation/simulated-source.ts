@@ -151,7 +151,7 @@ class SimulatedReader implements SourceReader<InputRecord> {
   #chunkOf(range: OffsetRange, skip: ReadonlySet<bigint>) {
     const recordsAtOnce = 3;
     const { topic, ledger, runtime } = this.#world;
-    ledger.onRead(range, this.#process.name, this.#process.commitMode === "batch");
+    if (this.#process.commitMode !== "batch") ledger.onUnplannedRead(range);
     const { earliest } = topic.partition(range.partition);
     if (range.fromOffset < earliest) {
       const untilOffset = earliest < range.untilOffset ? earliest : range.untilOffset;
