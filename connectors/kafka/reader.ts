@@ -2,7 +2,6 @@
 // and tells logs apart by their ids. It joins no consumer group and changes nothing, but for the group that mirrors the
 // job's positions.
 import {
-  comparePartitions,
   DataLossError,
   type Deserializer,
   type OffsetRange,
@@ -18,8 +17,8 @@ import {
   type SourceRecord,
   type TopicPartition,
 } from "../../runtime/index.ts";
-import type { FoundOffset } from "./ask-leaders.ts";
-import { KafkaClient, type LogPlace } from "./client.ts";
+import { BoundsLook } from "./bounds-look.ts";
+import { KafkaClient } from "./client.ts";
 import type { KafkaConnectionOptions } from "./connection-options.ts";
 import { Fetcher, type IdentifiedPartition } from "./fetcher.ts";
 import { GroupMirror } from "./group-mirror.ts";
@@ -52,18 +51,18 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
   private readonly options: KafkaReaderOptions<V, K>;
   private readonly client: KafkaClient;
   private readonly topics: TopicChoice;
+  private readonly bounds: BoundsLook;
   private readonly fetcher: Fetcher;
   private readonly ranges: RangeReader;
   private readonly mirror: GroupMirror | undefined;
   private readonly closing = new AbortController();
-  /** Epochs of the logs' ends, as of the last `partitions`. */
-  private readonly epochs = new Map<string, number>();
 
   private constructor(options: KafkaReaderOptions<V, K>, client: KafkaClient) {
     const { readCommitted, fetchMaxBytes, jobName, warn, adoptGroup } = options;
     this.options = options;
     this.client = client;
     this.topics = new TopicChoice(client, options.topics);
+    this.bounds = new BoundsLook({ client, topics: this.topics, readCommitted });
     this.fetcher = new Fetcher({ client, readCommitted, fetchMaxBytes });
     this.ranges = new RangeReader({
       fetcher: this.fetcher,
@@ -93,24 +92,14 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
   }
 
   async partitions(signal: AbortSignal): Promise<readonly PartitionBounds[]> {
-    const partitions = await this.look(signal);
-    const [starts, ends] = await Promise.all([
-      this.offsetsOf(partitions, "earliest", signal),
-      this.offsetsOf(partitions, "latest", signal),
-    ]);
-    return partitions.map(({ topic, partition }) => {
-      const key = partitionKey({ topic, partition });
-      const end = ends.get(key);
-      this.epochs.set(key, end?.leaderEpoch ?? -1);
-      return { topic, partition, earliest: starts.get(key)?.offset ?? 0n, latest: end?.offset ?? 0n };
-    });
+    return await this.bounds.look(signal);
   }
 
   async offsetsAtTime(timestampMs: number, signal: AbortSignal): Promise<readonly Position[]> {
-    const partitions = await this.look(signal);
+    const partitions = await this.bounds.partitions(signal);
     const [found, ends] = await Promise.all([
-      this.offsetsOf(partitions, { timestampMs }, signal),
-      this.offsetsOf(partitions, "latest", signal),
+      this.bounds.offsetsOf(partitions, { timestampMs }, signal),
+      this.bounds.offsetsOf(partitions, "latest", signal),
     ]);
     return partitions.map(({ topic, partition }) => {
       const key = partitionKey({ topic, partition });
@@ -124,7 +113,7 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
     const { clusterId } = this.client.cluster;
     return positions.map(({ topic, partition, offset }) => {
       const { topicId } = this.identify({ topic, partition, fromOffset: 0n, untilOffset: offset });
-      const leaderEpoch = this.epochs.get(partitionKey({ topic, partition })) ?? -1;
+      const leaderEpoch = this.bounds.epochAtEnd({ topic, partition });
       return { topic, partition, offset, mark: formatMark({ clusterId, topicId, leaderEpoch }) };
     });
   }
@@ -133,7 +122,7 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
     positions: readonly Position[],
     signal: AbortSignal,
   ): Promise<readonly { position: Position; reason: string }[]> {
-    await this.look(signal);
+    await this.topics.look(signal);
     const found: { position: Position; reason: string }[] = [];
     const same: (Position & { readonly leaderEpoch: number })[] = [];
     for (const position of positions) {
@@ -188,24 +177,6 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
   async [Symbol.asyncDispose](): Promise<void> {
     this.closing.abort();
     await this.client[Symbol.asyncDispose]();
-  }
-
-  /** The partitions there are now, sorted. */
-  private async look(signal: AbortSignal): Promise<readonly TopicPartition[]> {
-    const topics = await this.topics.look(signal);
-    return topics
-      .flatMap(({ topic, partitions }) => partitions.map(({ partition }) => ({ topic, partition })))
-      .sort(comparePartitions);
-  }
-
-  private async offsetsOf(
-    partitions: readonly TopicPartition[],
-    place: LogPlace,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, FoundOffset>> {
-    const { readCommitted } = this.options;
-    const found = await this.client.listOffsets(partitions, { place, readCommitted, signal });
-    return new Map(found.map((offset) => [partitionKey(offset), offset]));
   }
 
   /** The partition of a range, by the id that its topic had when it was first seen. */
