@@ -4,11 +4,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { hbaseStore } from "../../checkpoints/hbase.ts";
 import { TransientError } from "../../runtime/index.ts";
 import { entry, next } from "../contracts/checkpoint-store-bench.ts";
+import { storeOutages } from "../contracts/store-outages.ts";
 import { type OwnServer, ownHbaseServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
 import type { HbaseAddresses } from "../servers/hbase/server.ts";
-import { waitUntil } from "../servers/wait-until.ts";
 import { newName, type TestCluster, testCluster } from "./cluster.ts";
-import { allNumbers, startNumbers } from "./numbers-job.ts";
+import { startNumbers } from "./numbers-job.ts";
 
 const isNight = process.env["NIGHTLY"] !== undefined;
 const { signal } = new AbortController();
@@ -23,17 +23,13 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-it("a job goes on when the server is killed in mid-run and comes back", async () => {
-  const job = await startNumbers(test);
-  await job.completed(2);
-  await server.kill();
-  await waitUntil(() => job.retries().length > 0, { what: "the job says so", withinMs: 30_000, signal });
-  await server.start();
-  expect(await job.running).toMatchObject({ reason: "nothing-left" });
-  for (const error of job.retries()) expect(error.retryable).toBe(true);
-  expect(job.retries().join("\n")).toContain(test.zookeeper);
-  expect(await job.numbers()).toEqual(allNumbers);
-}, 120_000);
+storeOutages({
+  name: "HBase",
+  server: () => server,
+  start: () => startNumbers(test),
+  label: () => test.zookeeper,
+  isSoonLate: false,
+});
 
 it("a job goes on with what was under way when the server was frozen for a while", async () => {
   const job = await startNumbers(test);
@@ -41,8 +37,7 @@ it("a job goes on with what was under way when the server was frozen for a while
   server.pause();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   server.resume();
-  expect(await job.running).toMatchObject({ reason: "nothing-left" });
-  expect(await job.numbers()).toEqual(allNumbers);
+  await job.endsWell();
 }, 60_000);
 
 it.runIf(isNight)(
@@ -60,19 +55,4 @@ it.runIf(isNight)(
     expect((await writer.append(1n, mine, [], signal)).is).toBe("appended");
   },
   120_000,
-);
-
-it.runIf(isNight)(
-  "a job waits for a server that is frozen for half a minute",
-  async () => {
-    const job = await startNumbers(test);
-    await job.completed(2);
-    server.pause();
-    await new Promise((resolve) => setTimeout(resolve, 30_000));
-    server.resume();
-    expect(await job.running).toMatchObject({ reason: "nothing-left" });
-    expect(job.retries().length).toBeGreaterThan(0);
-    expect(await job.numbers()).toEqual(allNumbers);
-  },
-  180_000,
 );

@@ -1,29 +1,24 @@
 // A ZooKeeper that goes away while its checkpoints are used: frozen, killed, restarted, gone for a while, wiped. A job
 // waits and goes on by itself; nothing is lost or doubled, and nothing is begun anew by itself.
-import { mapAsync } from "tidemark";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { zookeeperStore } from "../../checkpoints/zookeeper.ts";
-import { memorySink, memorySource } from "../../connectors/memory/index.ts";
 import {
   CheckpointMissingError,
   ConfigError,
-  defineJob,
   doctor,
-  type JobEvent,
   OutcomeUnknownError,
   runJob,
   type TidemarkError,
   TransientError,
 } from "../../runtime/index.ts";
 import { collect, entry, next } from "../contracts/checkpoint-store-bench.ts";
+import { storeOutages } from "../contracts/store-outages.ts";
 import { type OwnServer, ownZookeeperServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
-import { waitUntil } from "../servers/wait-until.ts";
 import { fourLetterWord } from "../servers/zookeeper/four-letter-word.ts";
 import type { ZooKeeperAddresses } from "../servers/zookeeper/server.ts";
 import { newName, witness } from "./ensemble.ts";
+import { startNumbers } from "./numbers-job.ts";
 
-const RECORDS = 1_000;
-const GONE_FOR_MS = process.env["NIGHTLY"] === undefined ? 6_000 : 30_000;
 const ROOT = "/outages";
 const { signal } = new AbortController();
 
@@ -35,40 +30,6 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 function openStore(callTimeoutMs = 1_000) {
   return zookeeperStore({ servers: server.servers, root: ROOT, callTimeoutMs });
-}
-
-/** A job of ten batches whose records take a while, its sink, and what it tells. */
-function newJob(name = newName("job")) {
-  const sink = memorySink<number>();
-  const job = defineJob({
-    name,
-    source: memorySource({ records: Array.from({ length: RECORDS }, (_, id) => id) }),
-    pipeline: (records$) =>
-      records$.pipe(
-        mapAsync({ concurrency: 20 }, async ({ value }) => {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          return value;
-        }),
-      ),
-    sink,
-    checkpoint: openStore(),
-    trigger: "available-now",
-    maxOffsetsPerBatch: RECORDS / 10,
-  });
-  const events: JobEvent[] = [];
-  const start = () => {
-    const running = runJob(job, { onEvent: (event) => events.push(event) });
-    running.catch(() => undefined);
-    return running;
-  };
-  const retries = () => events.flatMap((event) => (event.type === "retrying" ? [event.error as TidemarkError] : []));
-  const completed = async (count: number) =>
-    await waitUntil(() => events.filter(({ type }) => type === "completed").length >= count, {
-      what: `${count} batches are completed`,
-      withinMs: 20_000,
-      signal,
-    });
-  return { name, job, sink, start, retries, completed };
 }
 
 // First of all, while no session of another test comes to its end: those are steps of the ensemble as well.
@@ -92,52 +53,17 @@ it("is caught up with before the log is read, by a step that the leader takes, w
   }
 });
 
+storeOutages({
+  name: "ZooKeeper",
+  server: () => server,
+  start: async () => startNumbers(server.servers, ROOT),
+  label: () => `ZooKeeper at ${server.servers}`,
+  isSoonLate: true,
+});
+
 describe("a job", () => {
-  it("goes on when the server is killed, and when it is restarted", async () => {
-    const { start, sink, retries, completed } = newJob();
-    const running = start();
-    await completed(1);
-    await server.kill();
-    await waitUntil(() => retries().length > 0, { what: "the job says so", withinMs: 20_000, signal });
-    await server.start();
-    await completed(5);
-    await server.restart();
-    expect(await running).toMatchObject({ reason: "nothing-left" });
-    for (const error of retries()) expect(error.retryable).toBe(true);
-    expect(
-      retries()
-        .map(({ message }) => message)
-        .join("\n"),
-    ).toContain(`ZooKeeper at ${server.servers}`);
-    expect(sink.rows).toEqual(Array.from({ length: RECORDS }, (_, id) => id));
-  }, 60_000);
-
-  it(`goes on when the server is gone for ${GONE_FOR_MS / 1_000} s`, async () => {
-    const { start, sink, retries, completed } = newJob();
-    const running = start();
-    await completed(2);
-    await server.stop();
-    await new Promise((resolve) => setTimeout(resolve, GONE_FOR_MS));
-    await server.start();
-    expect(await running).toMatchObject({ reason: "nothing-left" });
-    expect(retries().length).toBeGreaterThan(0);
-    expect(sink.rows).toEqual(Array.from({ length: RECORDS }, (_, id) => id));
-  }, 90_000);
-
-  it("goes on when the server was frozen for longer than a call waits", async () => {
-    const { start, sink, retries, completed } = newJob();
-    const running = start();
-    await completed(2);
-    server.pause();
-    await waitUntil(() => retries().length > 1, { what: "the job says so", withinMs: 20_000, signal });
-    server.resume();
-    expect(await running).toMatchObject({ reason: "nothing-left" });
-    expect(sink.rows).toEqual(Array.from({ length: RECORDS }, (_, id) => id));
-  }, 60_000);
-
   it("stops when its checkpoint is removed under it, and does not begin anew by itself", async () => {
-    const { name, start, completed, job } = newJob();
-    const running = start();
+    const { name, job, running, completed } = startNumbers(server.servers, ROOT);
     await completed(2);
     using look = await witness(server.servers);
     await look.removeAll(`${ROOT}/${name}`);
