@@ -15,9 +15,12 @@ export class ReadAhead implements Pick<SourceReader, "read" | "readRaw">, AsyncD
   /** Whether nothing more is to be begun; a new one for each batch. */
   #round = { isOver: true };
   #isClosed = false;
+  readonly #mostChunks: number;
 
-  constructor(reader: Pick<SourceReader, "read" | "readRaw">) {
+  /** @param mostChunks 0: nothing is read ahead */
+  constructor(reader: Pick<SourceReader, "read" | "readRaw">, mostChunks = MOST_CHUNKS) {
     this.#reader = reader;
+    this.#mostChunks = mostChunks;
   }
 
   /**
@@ -57,14 +60,14 @@ export class ReadAhead implements Pick<SourceReader, "read" | "readRaw">, AsyncD
     let chunks = 0;
     for (const range of ranges) {
       if (range.fromOffset === range.untilOffset) continue;
-      if (round.isOver || chunks === MOST_CHUNKS) return;
+      if (round.isOver || chunks === this.#mostChunks) return;
       const begun = new BegunRange(this.#reader, range);
       this.#begun.set(partitionKey(range), begun);
       for (;;) {
         const found = await begun.readChunk();
         if (found === "failed" || round.isOver) return;
         if (found === "end") break;
-        if (++chunks === MOST_CHUNKS) return;
+        if (++chunks === this.#mostChunks) return;
       }
     }
   }

@@ -64,6 +64,8 @@ export interface RowOrigin {
 
 /** Runs batches' tasks, one batch at a time; for all terms of a run. */
 export interface TaskEngine extends AsyncDisposable {
+  /** Whether it reads with readers of its own, and not with the one that it is given. */
+  readonly readsItself?: boolean;
   /**
    * Runs all tasks; the first failure ends all of them.
    * @throws PipelineError | PoisonRecordError | DataLossError | TransientError as a task does

@@ -104,7 +104,8 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
     const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
     const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
     await journal.verifyHead(signal);
-    const ahead = stack.use(new ReadAhead(reader));
+    // What this thread reads ahead is of no use to others.
+    const ahead = stack.use(new ReadAhead(reader, input.tasks?.readsItself === true ? 0 : undefined));
     // Looked at again: the positions that were read meanwhile may lie beyond what the first look saw.
     const bounds = await reader.partitions(signal);
     // A reset is the remedy for a log that is not what it was.

@@ -22,6 +22,7 @@ export interface ThreadedTasksOptions {
 
 /** A run's threads. */
 export class ThreadedTasks implements TaskEngine {
+  readonly readsItself = true;
   readonly #options: ThreadedTasksOptions;
   readonly #threads: (JobThread | undefined)[];
   readonly #lastOf = new Map<string, number>();
