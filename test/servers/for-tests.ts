@@ -22,6 +22,7 @@ import { type KafkaAddresses, kafka } from "./kafka/server.ts";
 import { type PostgresAddresses, postgres } from "./postgres/server.ts";
 import { serversRoot } from "./repository.ts";
 import type { ServerKind } from "./server-kind.ts";
+import { type EnsembleAddresses, zookeeperEnsemble } from "./zookeeper/ensemble.ts";
 import { type ZooKeeperAddresses, zookeeper } from "./zookeeper/server.ts";
 
 /** The first start on a machine downloads: give it to `beforeAll` as its timeout. */
@@ -78,6 +79,11 @@ export function ownPostgresServer(): Promise<PostgresAddresses & OwnServer> {
 /** A ZooKeeper of one's own, to restart, kill and freeze: some 2 s and 0.15 GB. */
 export function ownZookeeperServer(): Promise<ZooKeeperAddresses & OwnServer> {
   return startOwn(zookeeper);
+}
+
+/** Three ZooKeepers of one's own that are an ensemble: some 6 s and 0.4 GB. */
+export function ownZookeeperEnsemble(): Promise<EnsembleAddresses & OwnServer> {
+  return startOwn(zookeeperEnsemble);
 }
 
 /** The run's HDFS, for tests that leave it running. Make a folder of your own in it. */

@@ -24,23 +24,14 @@ export const zookeeper: ServerKind<ZooKeeperAddresses> = {
   environment: ({ servers }) => ({ ZOOKEEPER_SERVERS: servers }),
   async prepare(place: Place, say: Say, signal: AbortSignal): Promise<Preparation<ZooKeeperAddresses>> {
     await requireJava(signal);
-    const { folder, ports, root } = place;
+    const { folder, ports } = place;
     const port = ports["client"] ?? 0;
-    const jars = await jarsOf(pom, root, say, signal);
-    await mkdir(join(folder, "data"), { recursive: true });
-    await mkdir(join(folder, "tmp"), { recursive: true });
+    const java = await zookeeperJava(place, say, signal);
+    const data = join(folder, "data");
+    await mkdir(data, { recursive: true });
     const configuration = join(folder, "zoo.cfg");
-    await writeFile(configuration, settings(place), { mode: 0o600 });
-    const args = [
-      ...javaDefaults,
-      ...heap,
-      `-Djava.io.tmpdir=${join(folder, "tmp")}`,
-      `-Dlogback.configurationFile=${logging}`,
-      "-cp",
-      jars,
-      "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-      configuration,
-    ];
+    await writeFile(configuration, `${zookeeperSettings(data)}clientPort=${port}\n`, { mode: 0o600 });
+    const args = [...java, configuration];
     const isReady = async (asked: AbortSignal) => /^Mode: /m.test(await fourLetterWord(port, "srvr", asked));
     return {
       processes: [{ name: "zookeeper", file: "java", args, cwd: folder, stopSignal: "SIGTERM", isReady }],
@@ -49,11 +40,19 @@ export const zookeeper: ServerKind<ZooKeeperAddresses> = {
   },
 };
 
-/** The text of zoo.cfg. */
-function settings({ folder, ports }: Place): string {
+/** The arguments of java before the configuration file; makes the folder for temporary files. */
+export async function zookeeperJava({ folder, root }: Place, say: Say, signal: AbortSignal): Promise<string[]> {
+  const jars = await jarsOf(pom, root, say, signal);
+  const temporary = join(folder, "tmp");
+  await mkdir(temporary, { recursive: true });
+  const properties = [`-Djava.io.tmpdir=${temporary}`, `-Dlogback.configurationFile=${logging}`];
+  return [...javaDefaults, ...heap, ...properties, "-cp", jars, "org.apache.zookeeper.server.quorum.QuorumPeerMain"];
+}
+
+/** What zoo.cfg says of every server, but for its ports. */
+export function zookeeperSettings(data: string): string {
   return `${[
-    `dataDir=${join(folder, "data")}`,
-    `clientPort=${ports["client"]}`,
+    `dataDir=${data}`,
     "clientPortAddress=127.0.0.1",
     "tickTime=1000",
     "minSessionTimeout=500",
