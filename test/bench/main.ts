@@ -1,12 +1,21 @@
 // `npm run bench -- NAME [options]`: runs one benchmark. None of them is a test: what they print depends on the
 // machine.
+const comparison = () => import("./workloads/main.ts");
 const benchmarks: Record<string, () => Promise<unknown>> = {
+  all: comparison,
+  quick: comparison,
+  w0: comparison,
+  w1: comparison,
+  w2: comparison,
+  w3: comparison,
+  w4: comparison,
   files: () => import("./files.ts"),
   kafka: () => import("./kafka.ts"),
   stores: () => import("./stores.ts"),
 };
 
-const benchmark = benchmarks[process.argv[2] ?? ""];
+const name = process.argv[2] ?? "";
+const benchmark = name === "--help" ? comparison : benchmarks[name];
 if (benchmark === undefined) {
   process.stderr.write(
     `npm run bench -- NAME [--records N] [--rounds N]; names: ${Object.keys(benchmarks).join(", ")}\n`,

@@ -49,7 +49,8 @@ export async function paymentsTopic(brokers: readonly string[], records: number)
   };
 }
 
-function paymentOf(id: number) {
+/** The payment with this number; `ts` grows by a millisecond each. */
+export function paymentOf(id: number) {
   const amount = ((id * 31) % 100_000) / 100;
   const user = `u${(id * 7919) % 100_000}`;
   return { id, user, amount, ts: 1_700_000_000_000 + id, status: "new", item: `sku-${id % 10_000}`, q: id % 7 };

@@ -1,0 +1,88 @@
+// A comparison as tables in Markdown, which read well on a terminal too: what was measured, and the ratios, where
+// whole ranges are apart. Pure.
+import type { Spread } from "../report.ts";
+import type { Comparison, Row } from "./compare.ts";
+import { ratioOf, type Summary } from "./figures.ts";
+
+const HEAD = [
+  "",
+  "k records/s",
+  "from the first record",
+  "whole process",
+  "start-up, s",
+  "CPU, s",
+  "peak, MB",
+] as const;
+
+/** Both tables of a comparison, and a line for each run without figures. */
+export function comparisonText(comparison: Comparison): string {
+  const { workload, title, records, rounds, rows } = comparison;
+  const what = `${records.toLocaleString("en")} records, ${rounds} round${rounds === 1 ? "" : "s"}`;
+  const measured = table([HEAD, ...rows.map(figuresRow)]);
+  const failures = rows.flatMap(({ label, failures: each }) => each.map((failure) => `- ${label}: ${failure}`));
+  return [
+    `### ${workload.toUpperCase()}: ${title}`,
+    `${what}; median [lowest–highest].`,
+    measured,
+    ratioTable(comparison),
+    ...(failures.length === 0 ? [] : ["Runs that do not count:", failures.join("\n")]),
+  ].join("\n\n");
+}
+
+function figuresRow({ label, atLeastOnce, summary }: Row): string[] {
+  const name = atLeastOnce ? `${label} (at least once)` : label;
+  if (summary === undefined) return [name, ...HEAD.slice(1).map(() => "–")];
+  const { work, fromFirst, whole, startSeconds, cpuSeconds, peakMb } = summary;
+  return [
+    name,
+    thousands(work),
+    fromFirst === undefined ? "–" : thousands(fromFirst),
+    thousands(whole),
+    startSeconds === undefined ? "–" : startSeconds.median.toFixed(1),
+    cpuSeconds.median.toFixed(1),
+    peakMb.toFixed(0),
+  ];
+}
+
+function thousands({ median, min, max }: Spread): string {
+  const text = (speed: number) => Math.round(speed / 1000).toLocaleString("en");
+  return `${text(median)} [${text(min)}–${text(max)}]`;
+}
+
+/** How many times each of ours is of each other one, of the work, and from the first record. */
+function ratioTable({ rows }: Comparison): string {
+  const ours = rows.filter(({ side }) => side === "ours");
+  const others = rows.filter(({ side }) => side !== "ours");
+  if (others.length === 0) return "No others took part.";
+  const head = ["times as fast as (work; from the first record)", ...ours.map(({ label }) => label)];
+  return table([head, ...others.map((other) => [other.label, ...ours.map((own) => ratioCell(own, other))])]);
+}
+
+function ratioCell({ summary: own }: Row, { summary: other }: Row): string {
+  if (own === undefined || other === undefined) return "–";
+  const fromFirst =
+    own.fromFirst && other.fromFirst ? ratioText(own.fromFirst, other.fromFirst, roundsOf(own, other)) : "–";
+  return `${ratioText(own.work, other.work, roundsOf(own, other))}; ${fromFirst}`;
+}
+
+function roundsOf(one: Summary, other: Summary): number {
+  return Math.min(one.rounds, other.rounds);
+}
+
+/** In parentheses when it does not count. */
+function ratioText(one: Spread, other: Spread, rounds: number): string {
+  const { times, counts } = ratioOf(one, other, rounds);
+  const text = `${times.toFixed(times < 10 ? 1 : 0)} ×`;
+  return counts ? text : `(${text})`;
+}
+
+/** A table of Markdown, its columns aligned for who reads it as text; the first row is the head. */
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = []] = rows;
+  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => (row[column] ?? "").length)));
+  const cell = (text: string, column: number) =>
+    column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
+  const line = (row: readonly string[]) => `| ${row.map(cell).join(" | ")} |`;
+  const rule = widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
+  return [line(head), `| ${rule.join(" | ")} |`, ...rows.slice(1).map(line)].join("\n");
+}

@@ -1,0 +1,131 @@
+// Runs a command to its end and measures it from outside, with all processes that it starts: wall time, CPU time, peak
+// memory. The tree is looked at many times a second; the system's own sum for children that have ended is taken where
+// it is larger. Linux only (proc(5)).
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { identify, killTree } from "../../servers/processes.ts";
+import { lastLines } from "../../servers/run-program.ts";
+import type { Command } from "./contestant.ts";
+
+/** Fixed on Linux for all that is reported in /proc. */
+const TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+const LOOK_EVERY_MS = 50;
+
+export interface MeasuredProcess {
+  /** Milliseconds since 1970. */
+  readonly spawnedAtMs: number;
+  readonly exitedAtMs: number;
+  /** User and system, all processes together. */
+  readonly cpuSeconds: number;
+  /** Resident memory of all processes together, at its peak. */
+  readonly peakMb: number;
+  readonly stdout: string;
+}
+
+interface Facts {
+  readonly parent: number;
+  readonly ticks: number;
+  readonly pages: number;
+}
+
+/**
+ * Runs `command` in `cwd`.
+ * @throws Error it failed, or took longer than `timeoutMs` and was killed
+ */
+export async function measureProcess(
+  { file, args, env = {} }: Command,
+  { cwd, timeoutMs, signal }: { cwd: string; timeoutMs: number; signal: AbortSignal },
+): Promise<MeasuredProcess> {
+  const reapedBefore = reapedTicks();
+  const spawnedAtMs = Date.now();
+  const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "close") as Promise<[number | null]>;
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+  const identity = child.pid === undefined ? undefined : identify(child.pid);
+  const tree = new Tree(child.pid ?? 0);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  let exitedAtMs = 0;
+  const exited = ended.then(() => {
+    exitedAtMs = Date.now();
+  });
+  while (exitedAtMs === 0 && !deadline.aborted) {
+    tree.look();
+    await Promise.race([exited, sleep(LOOK_EVERY_MS)]);
+  }
+  if (deadline.aborted && identity) killTree(identity);
+  const [code] = await ended;
+  signal.throwIfAborted();
+  if (deadline.aborted) throw new Error(`it was killed after ${timeoutMs / 1000} s`);
+  if (code !== 0) throw new Error(`exit ${code}:\n${lastLines((await stdout) + (await stderr), 20)}`);
+  const cpuSeconds = Math.max(tree.ticks(), reapedTicks() - reapedBefore) / TICKS_PER_SECOND;
+  return { spawnedAtMs, exitedAtMs, cpuSeconds, peakMb: tree.peakPages * (PAGE_BYTES / 2 ** 20), stdout: await stdout };
+}
+
+/** A process and all below it, over time. */
+class Tree {
+  readonly #root: number;
+  readonly #members: Set<number>;
+  readonly #ticks = new Map<number, number>();
+  peakPages = 0;
+
+  constructor(root: number) {
+    this.#root = root;
+    this.#members = new Set([root]);
+  }
+
+  look(): void {
+    const all = allProcesses();
+    // Those whose parent has ended are still known from before.
+    for (let grows = true; grows; ) {
+      grows = false;
+      for (const [pid, { parent }] of all) {
+        if (this.#members.has(pid) || !this.#members.has(parent)) continue;
+        this.#members.add(pid);
+        grows = true;
+      }
+    }
+    let pages = 0;
+    for (const [pid, facts] of all) {
+      if (!this.#members.has(pid)) continue;
+      pages += facts.pages;
+      this.#ticks.set(pid, facts.ticks);
+    }
+    if (all.has(this.#root)) this.peakPages = Math.max(this.peakPages, pages);
+  }
+
+  ticks(): number {
+    return [...this.#ticks.values()].reduce((sum, ticks) => sum + ticks, 0);
+  }
+}
+
+function allProcesses(): Map<number, Facts> {
+  const found = new Map<number, Facts>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const fields = statOf(name);
+    if (fields === undefined) continue;
+    const [parent, user, system, pages] = [fields[1], fields[11], fields[12], fields[21]].map(Number);
+    found.set(Number(name), { parent: parent ?? 0, ticks: (user ?? 0) + (system ?? 0), pages: pages ?? 0 });
+  }
+  return found;
+}
+
+/** What children of this process that have ended took, and theirs. */
+function reapedTicks(): number {
+  const fields = statOf("self") ?? [];
+  return Number(fields[13] ?? 0) + Number(fields[14] ?? 0);
+}
+
+/** The fields after the name, which is in parentheses and may hold anything; the first is the state. */
+function statOf(name: string): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined; // it has ended
+  }
+}
