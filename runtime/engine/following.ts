@@ -5,6 +5,7 @@
 import type { Position } from "../contract/positions.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planOf } from "./in-term.ts";
+import { inlineTasks } from "./inline-tasks.ts";
 import { decideNow, type Looked, type RunMemory } from "./look.ts";
 import type { Term } from "./term.ts";
 
@@ -25,7 +26,7 @@ export async function decideFollowing(
   batchId: number,
 ): Promise<Following> {
   const following = await decideAndMark(term, memory, positions, batchId);
-  if (following.plan !== undefined) term.ahead.expect(following.plan.ranges);
+  if (following.plan !== undefined) readAhead(term, following.plan);
   return following;
 }
 
@@ -39,7 +40,7 @@ export async function decideEarly(
   try {
     const following = await decideAndMark(term, memory, positions, batchId);
     if (following.plan === undefined || !leavesMore(following.decision)) return undefined;
-    term.ahead.expect(following.plan.ranges);
+    readAhead(term, following.plan);
     return following;
   } catch {
     return undefined;
@@ -49,6 +50,11 @@ export async function decideEarly(
 /** Whether there is more than the batch that was decided on takes. */
 export function leavesMore(decision: Looked | undefined): boolean {
   return decision?.do === "plan" && decision.lag > 0n;
+}
+
+/** Threads of the job's own read for themselves. */
+function readAhead({ input, ahead }: Term, { ranges }: Plan): void {
+  if (input.tasks === undefined || input.tasks === inlineTasks) ahead.expect(ranges);
 }
 
 async function decideAndMark(

@@ -32,6 +32,29 @@ test('Invariant 1: Plan first: "latest" is a number in a durable plan before any
   expect(scene.verdict()).toEqual([]);
 });
 
+describe("Invariant 1: Plan first: what is read ahead goes nowhere before its plan is durable, and this run's", () => {
+  const kinds = ["slow-landing", "refused", "lost-landed", "lost-late", "lost-never", "crash-after"] as const;
+  for (const kind of [...kinds, "freeze-before", "freeze-after"] as const) {
+    test(`with an append that goes wrong: ${kind}`, async () => {
+      const scene = new Scene({ settings: { maxOffsetsPerBatch: 6 }, records: [12, 12] });
+      let [appends, begins, readsAhead] = [0, 0, 0];
+      const faults: Faults = (name) => {
+        if (name === "sink.begin") begins++;
+        if (name === "source.read" && appends === begins) readsAhead++;
+        return name === "store.append" && ++appends === 2 ? kind : "none";
+      };
+      // An append for the first plan, then one for each batch that has begun.
+      const first = await scene.run("first", (name, process) => (process === "first" ? faults(name, process) : "none"));
+      expect(readsAhead).toBeGreaterThan(0);
+      if (!first.isFrozen && !first.hasCrashed) return expect(scene.verdict()).toEqual([]);
+      await scene.run("second");
+      if (first.isFrozen) expect(errorOf(await scene.thawed(first))).toBeInstanceOf(FencedError);
+      expect(scene.rows).toHaveLength(24);
+      expect(scene.verdict()).toEqual([]);
+    });
+  }
+});
+
 test("Invariant 2: A plan is for ever: after a crash the batch runs again over the same ranges", async () => {
   const scene = new Scene({ settings: { maxOffsetsPerBatch: undefined }, records: [3] });
   await scene.run("first", faultAt("sink.commit", "crash-before"));

@@ -47,6 +47,20 @@ const mutants: Record<string, Mutant> = {
     ],
     finds: /2\.4 batch \d+ is complete, but its rows are not visible/,
   },
+  "runs what it has read ahead before the plan is durable": {
+    edits: [
+      {
+        file: "runtime/engine/scheduler.ts",
+        from: "  await record(term, memory, (signal) => journal.append(body, signal, { customary: positions, rows }));",
+        to: `  const how = { bounds: next?.decision.bounds, recordPoison: async () => {}, commits: refusedCommits };
+  const begun = next?.plan && prepareInTerm(term, { plan: next.plan, poison: [] }, how);
+  begun?.catch(() => {});
+  await record(term, memory, (signal) => journal.append(body, signal, { customary: positions, rows }));
+  if (begun !== undefined) await (await begun)[Symbol.asyncDispose]();`,
+      },
+    ],
+    finds: /2\.1 .* runs \d+:\d+ in batch \d+ without a durable plan/,
+  },
   "has a store that lets old epochs append": {
     breakWorld: ({ logs }) => {
       for (const log of logs) log.isUnfenced = true;
