@@ -5,7 +5,7 @@ import type { Connection, Submittable } from "pg";
 
 /** What the driver's connection has beside its types. */
 interface CopyConnection {
-  sendCopyFromChunk(chunk: Uint8Array): void;
+  sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
 }
 
@@ -34,7 +34,10 @@ export class CopyIn implements Submittable {
   }
 
   handleCopyInResponse(connection: CopyConnection): void {
-    for (const chunk of this.#chunks) connection.sendCopyFromChunk(chunk);
+    // The driver takes Buffers; these are views.
+    for (const { buffer, byteOffset, byteLength } of this.#chunks) {
+      connection.sendCopyFromChunk(Buffer.from(buffer, byteOffset, byteLength));
+    }
     connection.endCopyFrom();
   }
 

@@ -208,7 +208,7 @@ describe("what Postgres cannot hold is refused where its record is known", () =>
     encoder.add({ v: "before" });
     expect(() => encoder.add(row as object)).toThrow(message);
     encoder.add({ v: "after" });
-    const bytes = Buffer.from("before\nafter\n");
+    const bytes = new Uint8Array(Buffer.from("before\nafter\n"));
     expect(encoder.take()).toMatchObject({ rowCount: 2, data: [{ columns: ["v"], bytes }] });
   });
 });
