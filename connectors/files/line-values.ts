@@ -43,7 +43,7 @@ export function decodeLines<V>(
     const newline = buffer.indexOf(NEWLINE, start);
     const end = valueEnd(buffer, start, newline);
     const found = isAbsent(buffer, start, end) ? RecordDecoder.ABSENT : start;
-    decoder.add(buffer, offset, -1, found, end);
+    decoder.add(buffer, Number(offset), -1, found, end);
     offset += 1n;
     start = newline + 1;
   }

@@ -196,7 +196,7 @@ export class FileSourceReader<V> implements SourceReader<SourceRecord<V, null>> 
   /** The time that a value tells, undefined when it tells none or cannot be decoded. */
   private async timeOf(partition: number, buffer: Buffer, start: number, end: number): Promise<number | undefined> {
     const decoder = this.decoder(partition, NOTHING_SKIPPED);
-    decoder.add(buffer, 0n, -1, start, end);
+    decoder.add(buffer, 0, -1, start, end);
     try {
       return (await decoder.take()).records[0]?.timestamp;
     } catch (error) {

@@ -1,28 +1,30 @@
-// The records of one batch, in order, offered one by one to a target with their places in the bytes: nothing is copied
-// but headers. It can stop after any record and go on later. This is the hottest loop of reading Kafka; every length is
+// The records of one batch, in order, offered one by one to a target with their places in the bytes: nothing is copied.
+// It can stop after any record and go on later. This is the hottest loop of reading Kafka; every length is
 // checked against the end before it is used, because a checksum says nothing of a producer's intentions.
-import type { Header, TopicPartition } from "../../runtime/index.ts";
+import type { RecordParts, TopicPartition } from "../../runtime/index.ts";
 import { decompress, UNCOMPRESSED } from "./decompress.ts";
 import { type BatchHeader, checkBatchCrc, damaged } from "./record-batch.ts";
+import { BatchParts, skipField } from "./record-parts.ts";
 import { VarintReader } from "./varint-reader.ts";
 
 const ABSENT = -1;
-const EMPTY = new Uint8Array(0);
 
 /** Takes records; `RecordDecoder` is one. */
 export interface RecordTarget {
   /**
-   * Starts are inclusive, ends exclusive, −1 and −1 where there is no value or key. Bytes are valid during the call.
+   * Starts are inclusive, ends exclusive, −1 and −1 where there is no value or key. Bytes are valid during the call, and
+   * as long as `parts` is kept; `at` is the record's place in it.
    */
   add(
     buffer: Buffer,
-    offset: bigint,
+    offset: number,
     timestamp: number,
     valueStart: number,
     valueEnd: number,
     keyStart: number,
     keyEnd: number,
-    headers?: readonly Header[],
+    parts: RecordParts,
+    at: number,
   ): void;
 }
 
@@ -37,6 +39,7 @@ export class BatchRecords {
   private readonly header: BatchHeader;
   private readonly partition: TopicPartition;
   private readonly reader: VarintReader;
+  private readonly parts: RecordParts;
   private readonly end: number;
   private left: number;
   private lastOffset: number;
@@ -51,12 +54,14 @@ export class BatchRecords {
     if (header.codec === UNCOMPRESSED) {
       this.reader = new VarintReader(bytes, header.recordsStart);
       this.end = header.end;
+      this.parts = new BatchParts(bytes);
       return;
     }
     try {
       const records = decompress(header.codec, bytes.subarray(header.recordsStart, header.end));
       this.reader = new VarintReader(records, 0);
       this.end = records.length;
+      this.parts = new BatchParts(records);
     } catch (error) {
       throw this.damaged(error instanceof Error ? error.message : String(error));
     }
@@ -68,7 +73,7 @@ export class BatchRecords {
    * @returns whether all that is left of the batch lies at `untilOffset` or after it, or nothing is left
    */
   offer(target: RecordTarget, fromOffset: number, untilOffset: number, budget: ChunkBudget): boolean {
-    const { reader, end } = this;
+    const { reader, end, parts } = this;
     const { bytes } = reader;
     const { baseOffset, lastOffset, baseTimestamp, logAppendTime } = this.header;
     while (this.left > 0) {
@@ -89,6 +94,7 @@ export class BatchRecords {
       this.lastOffset = offset;
       this.left--;
       if (offset >= fromOffset) {
+        const at = reader.position;
         const keyLength = reader.readInt();
         const keyStart = reader.position;
         const keyEnd = keyLength >= 0 ? keyStart + keyLength : keyStart;
@@ -100,16 +106,17 @@ export class BatchRecords {
         const headerCount = reader.readInt();
         if (!(reader.position <= recordEnd) || headerCount < 0)
           throw this.damaged("a record's fields do not fit in it");
-        const headers = headerCount === 0 ? undefined : this.readHeaders(headerCount, recordEnd);
+        if (headerCount > 0) this.checkHeaders(headerCount, recordEnd);
         target.add(
           bytes,
-          BigInt(offset),
+          offset,
           logAppendTime ?? baseTimestamp + timestampDelta,
           valueLength < 0 ? ABSENT : valueStart,
           valueLength < 0 ? ABSENT : valueEnd,
           keyLength < 0 ? ABSENT : keyStart,
           keyLength < 0 ? ABSENT : keyEnd,
-          headers,
+          parts,
+          at,
         );
         budget.records--;
         budget.bytes -= length;
@@ -119,31 +126,16 @@ export class BatchRecords {
     return true;
   }
 
-  /** Headers are copied, since a record may be kept longer than the fetch that it came in. */
-  private readHeaders(count: number, recordEnd: number): Header[] {
+  /** @throws TransientError they do not end within their record */
+  private checkHeaders(count: number, recordEnd: number): void {
     const { reader } = this;
-    const { bytes } = reader;
-    const headers: Header[] = [];
-    for (let index = 0; index < count; index++) {
-      const nameEnd = readLength(reader) + reader.position;
-      if (!(nameEnd <= recordEnd)) throw this.damaged("a header does not fit in its record");
-      const name = bytes.toString("utf8", reader.position, nameEnd);
-      reader.position = nameEnd;
-      const valueEnd = readLength(reader) + reader.position;
-      if (!(valueEnd <= recordEnd)) throw this.damaged("a header does not fit in its record");
-      const value = valueEnd === reader.position ? EMPTY : new Uint8Array(bytes.subarray(reader.position, valueEnd));
-      reader.position = valueEnd;
-      headers.push([name, value]);
+    for (let part = 0; part < count * 2; part++) {
+      skipField(reader);
+      if (!(reader.position <= recordEnd)) throw this.damaged("a header does not fit in its record");
     }
-    return headers;
   }
 
   private damaged(what: string): Error {
     return damaged(this.partition, this.header.baseOffset, what);
   }
-}
-
-/** A length; a null, which has none, counts as 0. */
-function readLength(reader: VarintReader): number {
-  return Math.max(0, reader.readInt());
 }

@@ -1,7 +1,7 @@
 // Reads a partition's log as it lies there, up to a given offset: records of transactions that are open or were aborted
 // among the others, and the control records that say how transactions ended. Whoever reads decides what counts. So a
 // transaction of somebody else that stays open holds nothing up, as it would under read_committed.
-import { type Header, type TopicPartition, TransientError } from "../../runtime/index.ts";
+import { type Header, type RecordParts, type TopicPartition, TransientError } from "../../runtime/index.ts";
 import { BatchRecords } from "./batch-records.ts";
 import type { KafkaClient } from "./client.ts";
 import { formatBroker } from "./connection-options.ts";
@@ -119,13 +119,14 @@ function visitBatch(
   const { producerId, isControl, isTransactional } = batch;
   const add = (
     buffer: Buffer,
-    offset: bigint,
+    offset: number,
     _timestamp: number,
     valueStart: number,
     valueEnd: number,
     keyStart: number,
     keyEnd: number,
-    headers: readonly Header[] = [],
+    parts: RecordParts,
+    at: number,
   ) => {
     const key = keyStart < 0 ? NO_KEY : buffer.subarray(keyStart, keyEnd);
     if (isControl) {
@@ -133,7 +134,7 @@ function visitBatch(
       return;
     }
     const value = valueStart < 0 ? undefined : buffer.subarray(valueStart, valueEnd);
-    visitor.record({ offset: Number(offset), producerId, isTransactional, key, value, headers });
+    visitor.record({ offset, producerId, isTransactional, key, value, headers: parts.headers(at) });
   };
   const budget = { records: EVERYTHING, bytes: EVERYTHING };
   new BatchRecords(bytes, batch, partition).offer({ add }, from, EVERYTHING, budget);

@@ -1,5 +1,5 @@
 // Takes one record as it is, for a dead letter: its bytes copied, whatever they are.
-import type { Header, RawRecord, TopicPartition } from "../../runtime/index.ts";
+import type { RawRecord, RecordParts, TopicPartition } from "../../runtime/index.ts";
 import type { RecordTarget } from "./batch-records.ts";
 
 /** Keeps the record at one offset. */
@@ -14,18 +14,20 @@ export class RawTarget implements RecordTarget {
 
   add(
     buffer: Buffer,
-    offset: bigint,
+    offset: number,
     timestamp: number,
     valueStart: number,
     valueEnd: number,
     keyStart: number,
     keyEnd: number,
-    headers: readonly Header[] = [],
+    parts: RecordParts,
+    at: number,
   ): void {
     const { topic, partition } = this.at;
-    if (offset !== this.at.offset) return;
+    if (BigInt(offset) !== this.at.offset) return;
     const value = copy(buffer, valueStart, valueEnd);
-    this.record = { topic, partition, offset, timestamp, key: copy(buffer, keyStart, keyEnd), value, headers };
+    const key = copy(buffer, keyStart, keyEnd);
+    this.record = { topic, partition, offset: this.at.offset, timestamp, key, value, headers: parts.headers(at) };
   }
 }
 

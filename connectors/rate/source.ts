@@ -129,8 +129,9 @@ class RateReader implements SourceReader<RateRecord> {
     offset,
   }: TopicPartition & { readonly offset: bigint }): Promise<RawRecord | undefined> {
     if (topic !== this.options.topic || partition >= this.options.partitions) return undefined;
-    const record = this.record(partition, offset);
-    return { ...record, value: new TextEncoder().encode(JSON.stringify(record.value)) };
+    const { timestamp, value } = this.record(partition, offset);
+    const bytes = new TextEncoder().encode(JSON.stringify(value));
+    return { topic, partition, offset, timestamp, key: null, value: bytes, headers: [] };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

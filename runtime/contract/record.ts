@@ -4,16 +4,20 @@ import type { TopicPartition } from "./positions.ts";
 /** A header's name and bytes; a name may occur more than once, and the order is the log's. */
 export type Header = readonly [name: string, value: Uint8Array];
 
-/** One record of a log, as the pipeline sees it. */
-export interface SourceRecord<out V = unknown, out K = unknown> {
+/**
+ * One record of a log, as the pipeline sees it. Offset, key and headers may be read from the log's bytes each time they
+ * are asked for: `{ ...record }` leaves them out, and so does its type. A record that is kept may keep the bytes that it
+ * came in: keep what is needed of it.
+ */
+export declare abstract class SourceRecord<out V = unknown, out K = unknown> {
   readonly topic: string;
   readonly partition: number;
-  readonly offset: bigint;
+  get offset(): bigint;
   /** Milliseconds since the Unix epoch; −1 where the log has no timestamps. */
   readonly timestamp: number;
-  readonly key: K;
+  get key(): K;
   readonly value: V;
-  readonly headers: readonly Header[];
+  get headers(): readonly Header[];
 }
 
 /** A record before decoding: what a dead letter keeps of a record that could not be processed. */

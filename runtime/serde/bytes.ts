@@ -12,6 +12,11 @@ export function bytes(): Deserializer<Uint8Array> {
   return bytesDeserializer;
 }
 
+/** Whether a deserializer only copies: then nothing can be wrong with what it is given. */
+export function isBytes(deserializer: Deserializer<unknown>): boolean {
+  return deserializer === bytesDeserializer;
+}
+
 /** Keys are mostly some bytes long: then a loop into a block of many is several times faster than a copying call. */
 const BLOCK_BYTES = 16 * 1024;
 const SMALL_BYTES = 48;

@@ -1,10 +1,11 @@
 // The record decoder: turns the raw records of one partition, offered in offset order, into records with values. For
 // each it decides in this order: left out by the caller's decision; without a value (left out and counted, unless
 // wanted); decoded. It is the hottest loop of a job: no view, closure or promise is made for a record unless its
-// deserializer asks for one.
+// deserializer asks for one, and what few pipelines look at (offset, a key that is bytes, headers) is made when it is.
 import type { DeserializeContext, Deserializer, Header, SourceRecord } from "../contract/record.ts";
 import type { RecordChunk } from "../contract/source.ts";
 import { messageOf, PoisonRecordError } from "../errors.ts";
+import { isBytes } from "./bytes.ts";
 import { readsSlices } from "./deserializer.ts";
 
 const NO_HEADERS: readonly Header[] = Object.freeze([]);
@@ -24,24 +25,69 @@ export interface RecordDecoderOptions<V, K> {
   readonly timestampOf?: ((value: V) => number) | undefined;
 }
 
+/** What a record has beside its value, in the memory that it came in; `at` says where, in the source's own terms. */
+export interface RecordParts {
+  /** The key's bytes, copied; null when it has none. */
+  key(at: number): Uint8Array | null;
+  /** The headers, copied. */
+  headers(at: number): readonly Header[];
+}
+
+/** A key that is read when it is asked for. */
+const IN_PARTS = Symbol("in parts");
+
 /** A record as it is built: one fixed shape, so that pipelines stay fast. Handed out as a read-only SourceRecord. */
 class DecodedRecord<V, K> {
   topic: string;
   partition: number;
-  offset: bigint;
   timestamp: number;
-  key: K | null;
   value: V | null;
-  headers: readonly Header[];
+  readonly #offset: number;
+  #key: K | null | typeof IN_PARTS;
+  readonly #parts: RecordParts | undefined;
+  readonly #at: number;
 
-  constructor(topic: string, partition: number, offset: bigint, timestamp: number, headers: readonly Header[]) {
+  constructor(
+    topic: string,
+    partition: number,
+    offset: number,
+    timestamp: number,
+    key: null | typeof IN_PARTS,
+    parts: RecordParts | undefined,
+    at: number,
+  ) {
     this.topic = topic;
     this.partition = partition;
-    this.offset = offset;
     this.timestamp = timestamp;
-    this.key = null;
     this.value = null;
-    this.headers = headers;
+    this.#offset = offset;
+    this.#key = key;
+    this.#parts = parts;
+    this.#at = at;
+  }
+
+  get offset(): bigint {
+    return BigInt(this.#offset);
+  }
+
+  get key(): K | null {
+    if (this.#key !== IN_PARTS) return this.#key;
+    // Only where the key's deserializer is bytes().
+    return (this.#parts?.key(this.#at) ?? null) as K | null;
+  }
+
+  get headers(): readonly Header[] {
+    return this.#parts?.headers(this.#at) ?? NO_HEADERS;
+  }
+
+  /** What is read on access as well, so that a record prints and is written as a whole. */
+  toJSON(): SourceRecord<V | null, K | null> {
+    const { topic, partition, offset, timestamp, key, value, headers } = this;
+    return { topic, partition, offset, timestamp, key, value, headers };
+  }
+
+  setKey(key: K): void {
+    this.#key = key;
   }
 }
 
@@ -54,47 +100,57 @@ export class RecordDecoder<V, K = null> {
   private readonly plainContext: DeserializeContext;
   private readonly readValue: Reading<V>;
   private readonly readKey: Reading<K> | undefined;
+  /** Of records that have parts. */
+  private readonly firstKey: null | typeof IN_PARTS;
+  private readonly needsHeaders: boolean;
   private records: DecodedRecord<V, K>[] = [];
   private tombstones = 0;
   private pending: Promise<void>[] = [];
   private failure: PoisonRecordError | undefined;
 
   constructor(options: RecordDecoderOptions<V, K>) {
+    const { key, value, topic, partition } = options;
     this.options = options;
-    this.plainContext = { topic: options.topic, partition: options.partition, headers: NO_HEADERS };
-    this.readValue = reading(options.value);
-    this.readKey = options.key && reading(options.key);
+    this.plainContext = { topic, partition, headers: NO_HEADERS };
+    this.readValue = reading(value);
+    this.firstKey = key !== undefined && isBytes(key) ? IN_PARTS : null;
+    this.readKey = key === undefined || isBytes(key) ? undefined : reading(key);
+    this.needsHeaders = !readsSlices(value) || (this.readKey !== undefined && key !== undefined && !readsSlices(key));
   }
 
   /**
    * Offers the next record. Starts are inclusive and ends exclusive, both within `buffer`; a start of ABSENT means
-   * that there is none. `buffer` may be used again as soon as this returns. What cannot be decoded is thrown by the
-   * next `take`.
+   * that there is none. `buffer` may be used again as soon as this returns, unless `parts` needs it. What cannot be
+   * decoded is thrown by the next `take`.
+   * @param offset a safe integer
+   * @param parts where the record's key and headers are; without them it has neither
    */
   add(
     buffer: Buffer,
-    offset: bigint,
+    offset: number,
     timestamp: number,
     valueStart: number,
     valueEnd: number,
     keyStart = ABSENT,
     keyEnd = ABSENT,
-    headers: readonly Header[] = NO_HEADERS,
+    parts?: RecordParts,
+    at = 0,
   ): void {
-    const { options } = this;
+    const { topic, partition, skip, tombstones } = this.options;
     if (this.failure !== undefined) return;
-    if (options.skip.size > 0 && options.skip.has(offset)) return;
-    if (valueStart === ABSENT && !options.tombstones) {
+    if (skip.size > 0 && skip.has(BigInt(offset))) return;
+    if (valueStart === ABSENT && !tombstones) {
       this.tombstones++;
       return;
     }
-    const record = new DecodedRecord<V, K>(options.topic, options.partition, offset, timestamp, headers);
+    const firstKey = parts === undefined ? null : this.firstKey;
+    const record = new DecodedRecord<V, K>(topic, partition, offset, timestamp, firstKey, parts, at);
     try {
-      const context = headers === NO_HEADERS ? this.plainContext : { ...this.plainContext, headers };
+      const context = this.needsHeaders && parts !== undefined ? this.contextOf(parts.headers(at)) : this.plainContext;
       if (keyStart !== ABSENT && this.readKey !== undefined) {
         const key = this.readKey(buffer, keyStart, keyEnd, context);
-        if (key instanceof Promise) this.settle(record, key, (settled) => setKey(record, settled));
-        else record.key = key;
+        if (key instanceof Promise) this.settle(record, key, (settled) => record.setKey(settled));
+        else record.setKey(key);
       }
       if (valueStart !== ABSENT) {
         const value = this.readValue(buffer, valueStart, valueEnd, context);
@@ -128,6 +184,10 @@ export class RecordDecoder<V, K = null> {
     return { records: records as SourceRecord<V, K | null>[], tombstones };
   }
 
+  private contextOf(headers: readonly Header[]): DeserializeContext {
+    return headers.length === 0 ? this.plainContext : { ...this.plainContext, headers };
+  }
+
   private setValue(record: DecodedRecord<V, K>, value: V): void {
     record.value = value;
     const { timestampOf } = this.options;
@@ -158,10 +218,6 @@ export class RecordDecoder<V, K = null> {
 }
 
 type Reading<T> = (buffer: Buffer, start: number, end: number, context: DeserializeContext) => T | Promise<T>;
-
-function setKey<K>(record: DecodedRecord<unknown, K>, key: K): void {
-  record.key = key;
-}
 
 function reading<T>(deserializer: Deserializer<T>): Reading<T> {
   if (readsSlices(deserializer)) return (buffer, start, end) => deserializer.deserializeSlice(buffer, start, end);

@@ -6,7 +6,7 @@ import type { AbortedTransaction } from "../../connectors/kafka/aborted-transact
 import { crc32c } from "../../connectors/kafka/crc32c.ts";
 import { FetchedRecords } from "../../connectors/kafka/fetched-records.ts";
 import { VarintReader } from "../../connectors/kafka/varint-reader.ts";
-import { ConfigError, type Header, TransientError } from "../../runtime/index.ts";
+import { ConfigError, type RecordParts, TransientError } from "../../runtime/index.ts";
 import { numberBelow, seedOf } from "../contracts/random.ts";
 
 const partition = { topic: "t", partition: 3 };
@@ -73,20 +73,21 @@ function decode(bytes: Buffer, { from = 0, until = 1e9, aborted, chunkRecords = 
   const target = {
     add(
       buffer: Buffer,
-      offset: bigint,
+      offset: number,
       timestamp: number,
       valueStart: number,
       valueEnd: number,
       keyStart: number,
       keyEnd: number,
-      headers: readonly Header[] = [],
+      parts: RecordParts,
+      at: number,
     ) {
       records.push({
-        offset: Number(offset),
+        offset,
         timestamp,
         key: keyStart < 0 ? null : buffer.toString("utf8", keyStart, keyEnd),
         value: valueStart < 0 ? null : buffer.toString("utf8", valueStart, valueEnd),
-        headers: headers.map(([name, value]) => [name, Buffer.from(value).toString()] as const),
+        headers: parts.headers(at).map(([name, value]) => [name, Buffer.from(value).toString()] as const),
       });
     },
   };
@@ -211,13 +212,13 @@ describe("a fetch", () => {
 
   it("goes on after the end of one range with the next one", () => {
     const fetched = new FetchedRecords({ partition, bytes, fromOffset: 100, aborted: undefined });
-    const offsets: bigint[] = [];
-    const target = { add: (_buffer: Buffer, offset: bigint) => void offsets.push(offset) };
+    const offsets: number[] = [];
+    const target = { add: (_buffer: Buffer, offset: number) => void offsets.push(offset) };
     for (const until of [103, 104, 115, 117, 125, 150]) {
       while (fetched.nextOffset < until) fetched.decode(target, until, { records: 2, bytes: 1e9 });
       expect(fetched.nextOffset).toBe(until);
     }
-    expect(offsets).toEqual(all.records.map(({ offset }) => BigInt(offset)));
+    expect(offsets).toEqual(offsetsOf(all));
   });
 
   it("refuses offsets that go back", () => {

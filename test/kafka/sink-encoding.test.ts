@@ -10,7 +10,7 @@ import { readBatchHeader } from "../../connectors/kafka/record-batch.ts";
 import type { EncodedRecords } from "../../connectors/kafka/row-encoder.ts";
 import { TopicBatches } from "../../connectors/kafka/topic-batches.ts";
 import type { PendingBatch } from "../../connectors/kafka/transactional-producer.ts";
-import { ConfigError, type Header, type Sink } from "../../runtime/index.ts";
+import { ConfigError, type RecordParts, type Sink } from "../../runtime/index.ts";
 import { numberBelow, seedOf } from "../contracts/random.ts";
 
 const brokers = ["127.0.0.1:1"];
@@ -41,15 +41,15 @@ function read(batches: readonly PendingBatch[], compression: Compression = "none
       start < 0 ? null : buffer.toString("utf8", start, end);
     const add = (
       buffer: Buffer,
-      offset: bigint,
+      offset: number,
       timestamp: number,
-      ...[valueStart, valueEnd, keyStart, keyEnd, headers = []]: [number, number, number, number, (readonly Header[])?]
+      ...[valueStart, valueEnd, keyStart, keyEnd, parts, at]: [number, number, number, number, RecordParts, number]
     ) => {
       expect(timestamp).toBe(STAMP.timestamp);
-      const pairs = headers.map(([name, value]) => [name, Buffer.from(value).toString("utf8")] as const);
+      const pairs = parts.headers(at).map(([name, value]) => [name, Buffer.from(value).toString("utf8")] as const);
       const value = text(buffer, valueStart, valueEnd);
       records.push({ partition, key: text(buffer, keyStart, keyEnd), value, headers: pairs });
-      expect(Number(offset)).toBeLessThan(writer.recordCount);
+      expect(offset).toBeLessThan(writer.recordCount);
     };
     const everything = { records: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
     new BatchRecords(bytes, header, { topic, partition }).offer({ add }, 0, Number.POSITIVE_INFINITY, everything);

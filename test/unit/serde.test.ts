@@ -10,6 +10,7 @@ import {
   json,
   PoisonRecordError,
   RecordDecoder,
+  type RecordParts,
   text,
 } from "../../runtime/index.ts";
 
@@ -93,13 +94,54 @@ describe("text() and bytes()", () => {
   });
 });
 
+/** The same key and headers for every record. */
+function partsOf(key: Uint8Array | null, headers: readonly Header[]): RecordParts {
+  return { key: () => key, headers: () => headers };
+}
+
 describe("the record decoder", () => {
+  it("reads keys that are bytes, and headers, when they are asked for, each by its place", async () => {
+    const asked: string[] = [];
+    const parts: RecordParts = {
+      key(at) {
+        asked.push(`key ${at}`);
+        return Buffer.from(`key ${at}`);
+      },
+      headers(at) {
+        asked.push(`headers ${at}`);
+        return [[`h${at}`, new Uint8Array(0)]];
+      },
+    };
+    const decoder = decoderOf(text(), { key: bytes() });
+    decoder.add(Buffer.from("a"), 1, -1, 0, 1, 0, 1, parts, 10);
+    decoder.add(Buffer.from("b"), 2, -1, 0, 1, 0, 1, parts, 20);
+    decoder.add(Buffer.from("c"), 3, -1, 0, 1);
+    const [first, second, third] = (await decoder.take()).records;
+    expect(asked).toEqual([]);
+    expect(second?.key?.toString()).toBe("key 20");
+    expect(first?.headers[0]?.[0]).toBe("h10");
+    expect(asked).toEqual(["key 20", "headers 10"]);
+    expect([third?.key, third?.headers]).toEqual([null, []]);
+  });
+
+  it("gives records that print as a whole, though a spread takes only what is there already", async () => {
+    const headers: Header[] = [["h", new Uint8Array([1])]];
+    const decoder = decoderOf(text(), { key: bytes() });
+    decoder.add(Buffer.from("a"), 5, 100, 0, 1, 0, 1, partsOf(Buffer.from("k"), headers));
+    const [record] = (await decoder.take()).records;
+    expect({ ...record }).toEqual({ topic: "t", partition: 3, timestamp: 100, value: "a" });
+    expect(JSON.stringify(record, (_name, value) => (typeof value === "bigint" ? String(value) : value))).toBe(
+      '{"topic":"t","partition":3,"offset":"5","timestamp":100,"key":{"type":"Buffer","data":[107]},"value":"a",' +
+        '"headers":[["h",{"0":1}]]}',
+    );
+  });
+
   it("decodes keys and values from slices, and keeps headers", async () => {
     const decoder = decoderOf(json<number>(), { key: text() });
     const headers: Header[] = [["h", new Uint8Array([1])]];
     const buffer = Buffer.from("k1:42|k2:43");
-    decoder.add(buffer, 5n, 100, 3, 5, 0, 2, headers);
-    decoder.add(buffer, 9n, 200, 9, 11);
+    decoder.add(buffer, 5, 100, 3, 5, 0, 2, partsOf(null, headers));
+    decoder.add(buffer, 9, 200, 9, 11);
     const { records, tombstones } = await decoder.take();
     expect(tombstones).toBe(0);
     expect(records).toMatchObject([
@@ -112,8 +154,8 @@ describe("the record decoder", () => {
     const told: unknown[] = [];
     const decoder = decoderOf({ deserialize: (_bytes, about) => told.push(about) });
     const headers: Header[] = [["schema", new Uint8Array([7])]];
-    decoder.add(Buffer.from("x"), 0n, -1, 0, 1, ABSENT, ABSENT, headers);
-    decoder.add(Buffer.from("x"), 1n, -1, 0, 1);
+    decoder.add(Buffer.from("x"), 0, -1, 0, 1, ABSENT, ABSENT, partsOf(null, headers));
+    decoder.add(Buffer.from("x"), 1, -1, 0, 1);
     await decoder.take();
     expect(told).toEqual([
       { topic: "t", partition: 3, headers },
@@ -123,10 +165,10 @@ describe("the record decoder", () => {
 
   it("gives a promise only when a deserializer did", async () => {
     const plain = decoderOf(text());
-    plain.add(Buffer.from("x"), 0n, -1, 0, 1);
+    plain.add(Buffer.from("x"), 0, -1, 0, 1);
     expect(plain.take()).not.toBeInstanceOf(Promise);
     const promising = decoderOf({ deserialize: async (value) => Buffer.from(value).toString() });
-    promising.add(Buffer.from("x"), 0n, -1, 0, 1);
+    promising.add(Buffer.from("x"), 0, -1, 0, 1);
     const taken = promising.take();
     expect(taken).toBeInstanceOf(Promise);
     expect((await taken).records[0]?.value).toBe("x");
@@ -134,17 +176,17 @@ describe("the record decoder", () => {
 
   it("starts anew after each take, and after a failure", async () => {
     const decoder = decoderOf(json());
-    decoder.add(Buffer.from("nope"), 7n, -1, 0, 4);
-    decoder.add(Buffer.from("1"), 8n, -1, 0, 1);
+    decoder.add(Buffer.from("nope"), 7, -1, 0, 4);
+    decoder.add(Buffer.from("1"), 8, -1, 0, 1);
     expect(() => decoder.take()).toThrow(PoisonRecordError);
-    decoder.add(Buffer.from("1"), 8n, -1, 0, 1);
+    decoder.add(Buffer.from("1"), 8, -1, 0, 1);
     expect((await decoder.take()).records.map(({ offset }) => offset)).toEqual([8n]);
     expect(await decoder.take()).toEqual({ records: [], tombstones: 0 });
   });
 
   it("says what was wrong with a poison record, and at which offset", () => {
     const decoder = decoderOf(json());
-    decoder.add(Buffer.from("nope"), 7n, -1, 0, 4);
+    decoder.add(Buffer.from("nope"), 7, -1, 0, 4);
     expect(() => decoder.take()).toThrow(/t:3:7 cannot be decoded: .*JSON/);
   });
 
@@ -159,17 +201,17 @@ describe("the record decoder", () => {
       skip,
       timestampOf,
     });
-    decoder.add(Buffer.from("x"), 4n, -1, 0, 1);
+    decoder.add(Buffer.from("x"), 4, -1, 0, 1);
     expect(() => decoder.take()).toThrow(/t:0:4 .*timestamp is NaN/);
   });
 
   it("counts records without a value, or hands them out when they are wanted", async () => {
     const counting = decoderOf(text());
-    counting.add(Buffer.alloc(0), 0n, -1, ABSENT, ABSENT);
-    counting.add(Buffer.alloc(0), 1n, -1, 0, 0);
+    counting.add(Buffer.alloc(0), 0, -1, ABSENT, ABSENT);
+    counting.add(Buffer.alloc(0), 1, -1, 0, 0);
     expect(await counting.take()).toMatchObject({ records: [{ offset: 1n, value: "" }], tombstones: 1 });
     const keeping = decoderOf(text(), { tombstones: true });
-    keeping.add(Buffer.alloc(0), 0n, -1, ABSENT, ABSENT);
+    keeping.add(Buffer.alloc(0), 0, -1, ABSENT, ABSENT);
     expect(await keeping.take()).toMatchObject({ records: [{ offset: 0n, value: null }], tombstones: 0 });
   });
 });
