@@ -8,12 +8,14 @@ export interface OurVariant {
   /** Of jobs/, without its extension. */
   readonly job: string;
   readonly label: string;
+  /** Default 1. */
+  readonly threads?: number;
   /** What the job reads from the environment besides where everything is. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One way to run one of our jobs. */
-export function ours({ job, label, env = {} }: OurVariant): Contestant {
+export function ours({ job, label, threads = 1, env = {} }: OurVariant): Contestant {
   const file = fileURLToPath(new URL(`../jobs/${job}.ts`, import.meta.url));
   return {
     name: "tidemark",
@@ -21,7 +23,7 @@ export function ours({ job, label, env = {} }: OurVariant): Contestant {
     side: "ours",
     prepare: async () => (run) => ({
       file: process.execPath,
-      args: [program, file, run.folder],
+      args: [program, file, run.folder, `${threads}`],
       env: {
         ...env,
         KAFKA_BROKERS: run.brokers,

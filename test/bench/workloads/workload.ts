@@ -38,7 +38,9 @@ export const workloads: readonly Workload[] = [
     expected: ({ large }) => large,
     contestants: [
       ours({ job: "large-payments", label: "Tidemark, json({…})" }),
+      ours({ job: "large-payments", label: "Tidemark, json({…}), 2 threads", threads: 2 }),
       ours({ job: "large-payments", label: "Tidemark, json<T>()", env: whole }),
+      ours({ job: "large-payments", label: "Tidemark, json<T>(), 2 threads", env: whole, threads: 2 }),
       spark("w1", ""),
       kafkaStreams("w1", ""),
       flink("w1", ""),
@@ -50,7 +52,7 @@ export const workloads: readonly Workload[] = [
     expected: ({ sums }) => sums,
     contestants: [
       ours({ job: "sum-by-user", label: "Tidemark, json({…}), combine" }),
-      ours({ job: "sum-by-user", label: "Tidemark, json<T>(), combine", env: whole }),
+      ours({ job: "sum-by-user", label: "Tidemark, json({…}), combine, 2 threads", threads: 2 }),
       spark("w2", ", foreachBatch"),
       kafkaStreams("w2", ", running sum"),
       flink("w2", ", event-time windows"),
@@ -63,6 +65,7 @@ export const workloads: readonly Workload[] = [
     expected: ({ large }) => large,
     contestants: [
       ours({ job: "payments-to-postgres", label: "Tidemark, json({…})" }),
+      ours({ job: "payments-to-postgres", label: "Tidemark, json({…}), 2 threads", threads: 2 }),
       spark("w3", ", JDBC, staging table"),
       psqlCopy,
     ],
@@ -74,6 +77,7 @@ export const workloads: readonly Workload[] = [
     expected: ({ large }) => large,
     contestants: [
       ours({ job: "payments-to-kafka", label: "Tidemark, json({…})" }),
+      ours({ job: "payments-to-kafka", label: "Tidemark, json({…}), 2 threads", threads: 2 }),
       spark("w4", ""),
       kafkaStreams("w4", ""),
       flink("w4", ""),

@@ -1,21 +1,16 @@
 // The workloads as a user of Kafka Streams writes them: w1 (filter, project, sum up), w2 (running sum by user) and w4
-// (w1's rows to a topic, exactly once). It has no bounded runs: the program ends when it has seen what was there at its
-// start. Prints one line, RESULT and JSON. Arguments: workload, brokers, topic, output topic, run's name, folder.
+// (w1's rows to a topic, exactly once). It has no bounded runs: the program ends when it has seen so many records.
+// Prints one line, RESULT and JSON. Arguments: workload, brokers, topic, output topic, run's name, folder, records.
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -63,15 +58,6 @@ public class StreamsPeer {
     return Serdes.serdeFrom(serializer, deserializer);
   }
 
-  static long recordsIn(String brokers, String topic) throws Exception {
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
-      int partitions = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
-      Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
-      for (int i = 0; i < partitions; i++) ends.put(new TopicPartition(topic, i), OffsetSpec.latest());
-      return admin.listOffsets(ends).all().get().values().stream().mapToLong(end -> end.offset()).sum();
-    }
-  }
-
   static Properties settings(String brokers, String run, String folder, boolean exactlyOnce) {
     Properties settings = new Properties();
     settings.put("bootstrap.servers", brokers);
@@ -90,7 +76,7 @@ public class StreamsPeer {
 
   public static void main(String[] args) throws Exception {
     String workload = args[0], brokers = args[1], topic = args[2], output = args[3], run = args[4], folder = args[5];
-    long total = recordsIn(brokers, topic);
+    long total = Long.parseLong(args[6]);
     LongAdder rows = new LongAdder(), ids = new LongAdder(), cents = new LongAdder(), userChars = new LongAdder();
     Map<String, Double> sums = new ConcurrentHashMap<>();
     LongAdder summed = new LongAdder();

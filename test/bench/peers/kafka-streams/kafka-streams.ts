@@ -14,9 +14,9 @@ export function kafkaStreams(workload: "w1" | "w2" | "w4", what: string): Contes
     side: "peer",
     async prepare(tools) {
       const java = await javaProgram({ pom, source }, tools);
-      return ({ brokers, topic, output, name, folder }) => ({
+      return ({ brokers, topic, output, name, folder, records }) => ({
         file: "java",
-        args: ["-Xmx4g", ...java, workload, brokers, topic, output, name, folder],
+        args: ["-Xmx4g", ...java, workload, brokers, topic, output, name, folder, `${records}`],
       });
     },
   };
