@@ -81,8 +81,8 @@ export interface JobOptions {
   /** Completed batches kept in the checkpoint's history; default 1,000. */
   readonly retainBatches?: number;
   /**
-   * How many threads run a batch's tasks, each with the job's file loaded anew and a reader of its own; 1 to 64, default
-   * 1: the main thread runs them, one after the other. `combine` and function sinks always run on the main thread.
+   * How many threads run a batch's tasks, each with the job's file loaded anew and a reader of its own; 1 to 64.
+   * Default 1: the main thread runs them, one after the other. `combine` and function sinks always run there.
    */
   readonly threads?: number;
   /**

@@ -11,7 +11,7 @@ import type { SourceReader } from "../contract/source.ts";
 export interface TaskWork {
   /** As the pipeline is told; not empty. */
   readonly range: OffsetRange;
-  /** The end of the planned range with its mark, where there is one: another reader can tell by it whether this is the log. */
+  /** The end of the planned range with its mark, if it has one: another reader tells the log by it. */
   readonly end: Position | undefined;
   /** The parts of it that are there to be read, in order. */
   readonly parts: readonly OffsetRange[];

@@ -6,6 +6,7 @@ export function enterJobThread(): void {
   isJobThread = true;
 }
 
+/** Whether it was said in this thread. */
 export function inJobThread(): boolean {
   return isJobThread;
 }

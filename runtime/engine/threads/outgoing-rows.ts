@@ -5,6 +5,7 @@ import type { EncodedRows, RowEncoder } from "../../contract/sink.ts";
 import { messageOf, PipelineError } from "../../errors.ts";
 import { PlainRowEncoder } from "../../row-sink.ts";
 import { raceAbort } from "../deadline.ts";
+import { asSent, whyNotCloned } from "./crossing.ts";
 import type { FromThread, TaskOrder } from "./messages.ts";
 import { cloned, handedOver, type Transfer } from "./transfer.ts";
 
@@ -44,9 +45,12 @@ export class OutgoingRows {
     this.#handsOver = !this.#isPlain && job.sink.encodesToBytes === true;
   }
 
+  /** @throws whatever the encoder throws; PipelineError it is to cross as it is, and cannot */
   add(row: unknown, offset: bigint): void {
-    this.#encoder.add(row);
-    if (this.#isPlain) this.#offsets.push(offset);
+    if (this.#isPlain) {
+      this.#encoder.add(this.#asSent(row, offset));
+      this.#offsets.push(offset);
+    } else this.#encoder.add(row);
   }
 
   /** Between chunks of records: sends what there is when it is enough, and waits while too much is under way. */
@@ -92,7 +96,9 @@ export class OutgoingRows {
     try {
       this.#send(message, this.#buffers);
     } catch (cause) {
-      throw this.#cannotCross(cause);
+      const plain = this.#isPlain ? this.#gathered.flatMap(({ data }) => data as readonly unknown[]) : [];
+      const bad = plain.findIndex((row) => whyNotCloned(row) !== undefined);
+      throw this.#cannotCross(cause, this.#offsets[bad]);
     }
     this.#creditBytes -= sizeBytes;
     this.#offsets = [];
@@ -101,26 +107,22 @@ export class OutgoingRows {
     this.#buffers = [];
   }
 
-  /** What structuredClone refused, with the record that the row came from where the rows are as they were given. */
-  #cannotCross(cause: unknown): PipelineError {
+  #asSent(row: unknown, offset: bigint): unknown {
+    try {
+      return asSent(row);
+    } catch (cause) {
+      throw this.#cannotCross(cause, offset);
+    }
+  }
+
+  /** @param offset of the record that the row came with, where that is known */
+  #cannotCross(cause: unknown, offset: bigint | undefined): PipelineError {
     const { topic, partition, fromOffset, untilOffset } = this.#order.range;
-    const plain = this.#isPlain ? this.#gathered.flatMap(({ data }) => data as readonly unknown[]) : [];
-    const bad = plain.findIndex((row) => !canCross(row));
-    const offset = this.#offsets[bad];
     const where = `${topic}:${partition}:${offset ?? `${fromOffset}-${untilOffset}`}`;
     return new PipelineError(`a row at ${where} cannot be handed to the main thread: ${messageOf(cause)}`, {
       code: "NOT_CLONEABLE",
       cause,
-      hint: "with threads, rows for combine and function sinks must be plain data (no functions); or threads: 1",
+      hint: "with threads, rows for combine and function sinks must be plain data; or run it with threads: 1",
     });
-  }
-}
-
-function canCross(row: unknown): boolean {
-  try {
-    structuredClone(row);
-    return true;
-  } catch {
-    return false;
   }
 }
