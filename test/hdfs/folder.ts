@@ -4,8 +4,13 @@ import { request } from "node:http";
 import { hdfsServer } from "../servers/for-tests.ts";
 import type { HdfsAddresses } from "../servers/hdfs/server.ts";
 
-export interface TestFolder extends AsyncDisposable {
-  readonly server: HdfsAddresses;
+/** What is known of an HDFS; `http` may change with the name node that is active. */
+interface Server extends Pick<HdfsAddresses, "url" | "superuser"> {
+  readonly http: string | (() => Promise<string>);
+}
+
+export interface TestFolder<S extends Server = HdfsAddresses> extends AsyncDisposable {
+  readonly server: S;
   /** `webhdfs://…/tidemark/<folder>?user.name=tidemark` */
   readonly url: string;
   /** Absolute in HDFS. */
@@ -23,15 +28,19 @@ export interface TestFolder extends AsyncDisposable {
 }
 
 /** Makes the folder; disposing of it removes it. `server`: default the run's own. */
-export async function testFolder(server?: HdfsAddresses): Promise<TestFolder> {
+export async function testFolder(): Promise<TestFolder>;
+export async function testFolder<S extends Server>(server: S): Promise<TestFolder<S>>;
+export async function testFolder(server?: Server): Promise<TestFolder<Server>> {
   const used = server ?? (await hdfsServer());
   const name = newName("test");
-  const base = new URL(used.url);
-  const path = `${base.pathname}/${name}`;
+  // Not by URL, which knows no list of hosts.
+  const [, above = ""] = /^webhdfs:\/\/[^/]+(\/[^?]*)/.exec(used.url) ?? [];
+  const path = `${above}/${name}`;
   const request = async (method: string, at: string, query: Readonly<Record<string, string>>) => {
     const search = new URLSearchParams({ ...query, "user.name": used.superuser });
     const escaped = at.split("/").map(encodeURIComponent).join("/");
-    return await fetch(`${used.http}/webhdfs/v1${escaped}?${search}`, { method });
+    const http = typeof used.http === "string" ? used.http : await used.http();
+    return await fetch(`${http}/webhdfs/v1${escaped}?${search}`, { method });
   };
   const ask = async (method: string, at: string, query: Readonly<Record<string, string>>) => {
     const answer = await request(method, at, query);
@@ -41,9 +50,9 @@ export async function testFolder(server?: HdfsAddresses): Promise<TestFolder> {
   };
   return {
     server: used,
-    url: used.url.replace(base.pathname, path),
+    url: used.url.replace(above, path),
     path,
-    urlOf: (folder) => used.url.replace(base.pathname, `${path}/${folder}`),
+    urlOf: (folder) => used.url.replace(above, `${path}/${folder}`),
     ask,
     async list(at) {
       const answer = await request("GET", at, { op: "LISTSTATUS" });

@@ -7,7 +7,7 @@ import { newName, type TestFolder } from "./folder.ts";
 const TIMEOUT_MS = 3_000;
 
 /** Starts it; its rows are looked at past the code under test. */
-export function startNumbers(folder: TestFolder): NumbersJob {
+export function startNumbers(folder: Pick<TestFolder, "urlOf" | "path" | "list" | "read">): NumbersJob {
   const name = newName("numbers");
   const out = `${name}-out`;
   return startNumbersJob({

@@ -16,6 +16,7 @@ import {
 } from "./control.ts";
 import { type HbaseAddresses, hbase } from "./hbase/server.ts";
 import { type Hbase094Addresses, hbase094 } from "./hbase094/server.ts";
+import { type HdfsPairAddresses, hdfsPair } from "./hdfs/high-availability.ts";
 import { type HdfsAddresses, hdfs } from "./hdfs/server.ts";
 import { type KafkaClusterAddresses, kafkaCluster } from "./kafka/cluster.ts";
 import { type KafkaAddresses, kafka } from "./kafka/server.ts";
@@ -94,6 +95,11 @@ export function hdfsServer(): Promise<HdfsAddresses> {
 /** An HDFS of one's own, to restart, kill and freeze: some 8 s and 0.4 GB. */
 export function ownHdfsServer(): Promise<HdfsAddresses & OwnServer> {
   return startOwn(hdfs);
+}
+
+/** An HDFS of one's own with two name nodes and a DataNode: some 15 s and 0.5 GB. */
+export function ownHdfsPair(): Promise<HdfsPairAddresses & OwnServer> {
+  return startOwn(hdfsPair);
 }
 
 /** The run's HBase, for tests that leave it running. Give tables and jobs names of your own. */

@@ -16,6 +16,13 @@ export async function isServing(nameNode: NameNode): Promise<boolean> {
   return (await ask(nameNode, "/webhdfs/v1/", { op: "GETFILESTATUS" })).ok;
 }
 
+/** Whether it is the active one of several; undefined while it does not say. */
+export async function isActive(nameNode: NameNode): Promise<boolean | undefined> {
+  const answer = await ask(nameNode, "/jmx", { qry: "Hadoop:service=NameNode,name=NameNodeStatus" });
+  const { beans } = (await answer.json()) as { beans: { State: string }[] };
+  return beans[0] && beans[0].State === "active";
+}
+
 /** Whether it takes writes and has a live DataNode. */
 export async function hasDataNode(nameNode: NameNode): Promise<boolean> {
   const answer = await ask(nameNode, "/jmx", { qry: "Hadoop:service=NameNode,name=FSNamesystemState" });

@@ -9,7 +9,11 @@ import type { HdfsAddresses } from "./server.ts";
 
 const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
 
-const mainClasses = { dfs: "org.apache.hadoop.fs.FsShell", dfsadmin: "org.apache.hadoop.hdfs.tools.DFSAdmin" } as const;
+const mainClasses = {
+  dfs: "org.apache.hadoop.fs.FsShell",
+  dfsadmin: "org.apache.hadoop.hdfs.tools.DFSAdmin",
+  haadmin: "org.apache.hadoop.hdfs.tools.DFSHAAdmin",
+} as const;
 
 /**
  * Runs `hdfs TOOL ARGS` to its end (a second or two: it is a Java program) and gives what it printed.
@@ -18,7 +22,10 @@ const mainClasses = { dfs: "org.apache.hadoop.fs.FsShell", dfsadmin: "org.apache
 export async function runHdfsTool(
   tool: keyof typeof mainClasses,
   args: readonly string[],
-  { server, signal }: { readonly server: HdfsAddresses; readonly signal: AbortSignal },
+  {
+    server,
+    signal,
+  }: { readonly server: Pick<HdfsAddresses, "configuration" | "superuser">; readonly signal: AbortSignal },
 ): Promise<string> {
   await requireJava(signal);
   const jars = await jarsOf(pom, serversRoot, (line) => process.stderr.write(`${line}\n`), signal);

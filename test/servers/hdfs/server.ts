@@ -11,13 +11,15 @@ import { mustRun } from "../run-program.ts";
 import type { Say } from "../say.ts";
 import type { Place, Preparation, ServerKind } from "../server-kind.ts";
 import { canWrite, hasDataNode, isServing, makeHome } from "./ask-name-node.ts";
-import { writeSiteFiles } from "./site-files.ts";
+import { coreSite, hdfsSite, type Settings, tlsSettings, writeSiteFiles } from "./site-files.ts";
 
-const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
+export const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
 const heap = ["-Xms32m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"];
 /** Its web services make classes as they go, in a way that Java 17 must be told to allow. */
 const opened = ["--add-opens", "java.base/java.lang=ALL-UNNAMED"];
-const user = "tidemark";
+export const user = "tidemark";
+export const nameNode = "org.apache.hadoop.hdfs.server.namenode.NameNode";
+export const dataNode = "org.apache.hadoop.hdfs.server.datanode.DataNode";
 
 /** What a client needs to connect. All URLs are for a user without special rights, in a folder of its own. */
 export interface HdfsAddresses {
@@ -52,11 +54,12 @@ export const hdfs: ServerKind<HdfsAddresses> = {
       string,
     ];
     for (const made of [configuration, temporary, data]) await mkdir(made, { recursive: true });
-    await writeSiteFiles(configuration, place, await keyStoreOf(place, signal));
-    const classPath = ["-cp", `${configuration}:${jars}`];
-    const java = [...javaDefaults, ...heap, ...opened, `-Djava.io.tmpdir=${temporary}`, ...classPath];
-    const nameNode = "org.apache.hadoop.hdfs.server.namenode.NameNode";
-    const dataNode = "org.apache.hadoop.hdfs.server.datanode.DataNode";
+    await writeSiteFiles(configuration, {
+      "core-site.xml": coreSite(place, `127.0.0.1:${place.ports["rpc"]}`),
+      "hdfs-site.xml": { ...hdfsSite(place), ...ownSettings(place) },
+      "ssl-server.xml": tlsSettings(await keyStoreOf(place, signal), place),
+    });
+    const java = hadoopJava(`${configuration}:${jars}`, temporary);
     if (!existsSync(join(data, "name", "current", "VERSION"))) {
       const args = [...java, nameNode, "-format", "-force", "-nonInteractive"];
       await mustRun("java", args, { cwd: folder, installHint: javaInstallHint, signal });
@@ -81,6 +84,22 @@ export const hdfs: ServerKind<HdfsAddresses> = {
     };
   },
 };
+
+/** The arguments of java before a main class of Hadoop. */
+export function hadoopJava(classPath: string, temporary: string): string[] {
+  return [...javaDefaults, ...heap, ...opened, `-Djava.io.tmpdir=${temporary}`, "-cp", classPath];
+}
+
+function ownSettings({ folder, ports }: Place): Settings {
+  return {
+    "dfs.namenode.name.dir": `file://${join(folder, "data", "name")}`,
+    "dfs.http.policy": "HTTP_AND_HTTPS",
+    "dfs.namenode.rpc-address": `127.0.0.1:${ports["rpc"]}`,
+    "dfs.namenode.http-address": `127.0.0.1:${ports["http"]}`,
+    "dfs.namenode.https-address": `127.0.0.1:${ports["https"]}`,
+    "dfs.datanode.https.address": `127.0.0.1:${ports["datanode-https"]}`,
+  };
+}
 
 /** Key and certificate as Java wants them. */
 async function keyStoreOf({ folder, password, certificates }: Place, signal: AbortSignal): Promise<string> {

@@ -15,51 +15,41 @@ log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 log4j.logger.org.apache.hadoop.security=WARN
 `;
 
-type Settings = Readonly<Record<string, string | number>>;
+export type Settings = Readonly<Record<string, string | number>>;
 
-/** Writes all of them into `folder`, which then belongs on the class path. `keyStore`: PKCS #12, for TLS. */
-export async function writeSiteFiles(folder: string, place: Place, keyStore: string): Promise<void> {
+/** Writes `files` (by name: "hdfs-site.xml") and what goes with them into `folder`, which belongs on the class path. */
+export async function writeSiteFiles(folder: string, files: Readonly<Record<string, Settings>>): Promise<void> {
   for (const name of ["hdfs", "datanode", "static"]) {
     const webInf = join(folder, "webapps", name, "WEB-INF");
     await mkdir(webInf, { recursive: true });
     await writeFile(join(webInf, "web.xml"), emptyWebApplication);
   }
   await writeFile(join(folder, "log4j.properties"), logging);
-  const files: Readonly<Record<string, Settings>> = {
-    "core-site.xml": coreSite(place),
-    "hdfs-site.xml": hdfsSite(place),
-    "ssl-server.xml": tlsOf(keyStore, place),
-  };
   for (const [name, settings] of Object.entries(files)) {
     await writeFile(join(folder, name), xmlOf(settings), { mode: 0o600 });
   }
 }
 
-function coreSite({ folder, ports }: Place): Settings {
+/** core-site.xml. `nameSystem`: where Hadoop's own tools go, `127.0.0.1:PORT` or a name service. */
+export function coreSite({ folder }: Place, nameSystem: string): Settings {
   return {
-    "fs.defaultFS": `hdfs://127.0.0.1:${ports["rpc"]}`,
+    "fs.defaultFS": `hdfs://${nameSystem}`,
     "hadoop.tmp.dir": join(folder, "data"),
     // Where the temporary folder is open to everybody, the DataNode's short circuit would not be.
     "dfs.client.read.shortcircuit": "false",
   };
 }
 
-function hdfsSite({ folder, ports }: Place): Settings {
+/** What hdfs-site.xml says of every HDFS here: one DataNode, which is known to be alive or not within seconds. */
+export function hdfsSite({ folder, ports }: Place): Settings {
   return {
     "dfs.replication": 1,
-    "dfs.namenode.name.dir": `file://${join(folder, "data", "name")}`,
     "dfs.datanode.data.dir": `file://${join(folder, "data", "blocks")}`,
-    "dfs.http.policy": "HTTP_AND_HTTPS",
-    "dfs.namenode.rpc-address": `127.0.0.1:${ports["rpc"]}`,
-    "dfs.namenode.http-address": `127.0.0.1:${ports["http"]}`,
-    "dfs.namenode.https-address": `127.0.0.1:${ports["https"]}`,
     "dfs.datanode.hostname": "127.0.0.1",
     "dfs.datanode.address": `127.0.0.1:${ports["datanode"]}`,
     "dfs.datanode.http.address": `127.0.0.1:${ports["datanode-http"]}`,
-    "dfs.datanode.https.address": `127.0.0.1:${ports["datanode-https"]}`,
     "dfs.datanode.ipc.address": `127.0.0.1:${ports["datanode-ipc"]}`,
     "dfs.namenode.datanode.registration.ip-hostname-check": "false",
-    // One DataNode, known to be alive or not within seconds, and no waiting after a start.
     "dfs.heartbeat.interval": 1,
     "dfs.namenode.heartbeat.recheck-interval": 1000,
     "dfs.namenode.stale.datanode.interval": 5000,
@@ -74,7 +64,8 @@ function hdfsSite({ folder, ports }: Place): Settings {
   };
 }
 
-function tlsOf(keyStore: string, { password }: Place): Settings {
+/** ssl-server.xml. `keyStore`: PKCS #12. */
+export function tlsSettings(keyStore: string, { password }: Place): Settings {
   return {
     "ssl.server.keystore.location": keyStore,
     "ssl.server.keystore.type": "PKCS12",
