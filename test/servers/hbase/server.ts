@@ -12,7 +12,7 @@ import { isHbaseReady } from "./is-hbase-ready.ts";
 
 const pom = fileURLToPath(new URL("pom.xml", import.meta.url));
 const logging = fileURLToPath(new URL("log4j.properties", import.meta.url));
-const heap = ["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"];
+const heap = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"];
 /** What Hadoop and HBase reach into since Java 9. */
 const opened = [
   "java.lang",
