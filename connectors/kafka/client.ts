@@ -1,6 +1,6 @@
 // A Kafka cluster as its users here see it: ask any broker for the cluster's state, a partition's leader for its
 // offsets and records, a group's coordinator for the group's. It looks for leaders again when they moved, within
-// bounds, and has one connection a broker. It never joins a group and never writes records.
+// bounds, and has one connection a broker, and another where it waits. It never joins a group and never writes records.
 import {
   apiVersionsV3,
   fetchV13,
@@ -48,11 +48,14 @@ export interface ListOffsetsOptions {
 export class KafkaClient implements AsyncDisposable {
   readonly cluster = new Cluster();
   private readonly connections: BrokerConnections;
+  /** For requests that brokers keep waiting. */
+  private readonly apart: BrokerConnections;
   private readonly options: CheckedConnectionOptions;
 
   private constructor(options: CheckedConnectionOptions) {
     this.options = options;
     this.connections = new BrokerConnections(options);
+    this.apart = new BrokerConnections(options);
   }
 
   /**
@@ -164,8 +167,18 @@ export class KafkaClient implements AsyncDisposable {
     return this.connections.call.bind(this.connections);
   }
 
+  /** As `call`, over a connection that nothing else waits for: brokers answer a connection's requests in order. */
+  get callApart(): BrokerConnections["call"] {
+    return this.apart.call.bind(this.apart);
+  }
+
+  /** How long a broker may take to answer. */
+  get requestTimeoutMs(): number {
+    return this.options.requestTimeoutMs;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.connections[Symbol.asyncDispose]();
+    await Promise.all([this.connections[Symbol.asyncDispose](), this.apart[Symbol.asyncDispose]()]);
   }
 
   private async checkVersions(signal: AbortSignal): Promise<void> {

@@ -23,6 +23,7 @@ import type { KafkaConnectionOptions } from "./connection-options.ts";
 import { Fetcher, type IdentifiedPartition } from "./fetcher.ts";
 import { GroupMirror } from "./group-mirror.ts";
 import { KeptFetches } from "./kept-fetches.ts";
+import { LongPolls } from "./long-polls.ts";
 import { formatMark, parseMark } from "./position-mark.ts";
 import { RangeReader } from "./range-reader.ts";
 import { RawTarget } from "./raw-target.ts";
@@ -52,6 +53,7 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
   private readonly client: KafkaClient;
   private readonly topics: TopicChoice;
   private readonly bounds: BoundsLook;
+  private readonly longPolls: LongPolls;
   private readonly fetcher: Fetcher;
   private readonly ranges: RangeReader;
   private readonly mirror: GroupMirror | undefined;
@@ -63,6 +65,7 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
     this.client = client;
     this.topics = new TopicChoice(client, options.topics);
     this.bounds = new BoundsLook({ client, topics: this.topics, readCommitted });
+    this.longPolls = new LongPolls({ client, readCommitted });
     this.fetcher = new Fetcher({ client, readCommitted, fetchMaxBytes });
     this.ranges = new RangeReader({
       fetcher: this.fetcher,
@@ -93,6 +96,10 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
 
   async partitions(signal: AbortSignal): Promise<readonly PartitionBounds[]> {
     return await this.bounds.look(signal);
+  }
+
+  async waitForMore(ends: readonly Position[], signal: AbortSignal): Promise<void> {
+    await this.longPolls.wait(ends, signal);
   }
 
   async offsetsAtTime(timestampMs: number, signal: AbortSignal): Promise<readonly Position[]> {

@@ -60,6 +60,7 @@ export function memorySource<V>(options: MemorySourceOptions<V>): MemorySource<V
     });
   }
   const log = (partitions ?? [records ?? []]).map((values) => [...values]);
+  const growth = new Growth();
   return {
     kind: "memory",
     isInMemory: true,
@@ -68,7 +69,7 @@ export function memorySource<V>(options: MemorySourceOptions<V>): MemorySource<V
     failOnDataLoss: options.failOnDataLoss ?? true,
     async open(_context, signal) {
       signal.throwIfAborted();
-      return new MemoryReader(log, options);
+      return new MemoryReader(log, growth, options);
     },
     append(values, { partition = 0 } = {}) {
       if (!Number.isInteger(partition) || partition < 0 || partition >= MAX_PARTITIONS) {
@@ -76,19 +77,52 @@ export function memorySource<V>(options: MemorySourceOptions<V>): MemorySource<V
       }
       while (log.length <= partition) log.push([]);
       for (const value of values) log[partition]?.push(value);
+      growth.happened();
     },
   };
+}
+
+/** Tells whoever waits that the log has grown. */
+class Growth {
+  private readonly waiting = new Set<() => void>();
+
+  happened(): void {
+    for (const wake of this.waiting) wake();
+  }
+
+  /** Resolves when the log has grown. @throws the signal's reason */
+  next(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const over = () => {
+        this.waiting.delete(wake);
+        signal.removeEventListener("abort", giveUp);
+      };
+      const wake = () => {
+        over();
+        resolve();
+      };
+      const giveUp = () => {
+        over();
+        reject(signal.reason);
+      };
+      if (signal.aborted) return reject(signal.reason);
+      this.waiting.add(wake);
+      signal.addEventListener("abort", giveUp, { once: true });
+    });
+  }
 }
 
 type MemoryRecord<V> = SourceRecord<V | null, null>;
 
 class MemoryReader<V> implements SourceReader<MemoryRecord<V>> {
   private readonly log: readonly (V | null)[][];
+  private readonly growth: Growth;
   private readonly topic: string;
   private readonly options: MemorySourceOptions<V>;
 
-  constructor(log: readonly (V | null)[][], options: MemorySourceOptions<V>) {
+  constructor(log: readonly (V | null)[][], growth: Growth, options: MemorySourceOptions<V>) {
     this.log = log;
+    this.growth = growth;
     this.topic = options.topic ?? "memory";
     this.options = options;
   }
@@ -97,6 +131,13 @@ class MemoryReader<V> implements SourceReader<MemoryRecord<V>> {
     return this.log.map((values, partition) => {
       return { topic: this.topic, partition, earliest: 0n, latest: BigInt(values.length) };
     });
+  }
+
+  async waitForMore(ends: readonly Position[], signal: AbortSignal): Promise<void> {
+    const hasMore = () =>
+      this.log.length > ends.length || ends.some((end) => this.valuesOf(end).length > Number(end.offset));
+    while (!hasMore()) await this.growth.next(signal);
+    signal.throwIfAborted();
   }
 
   async offsetsAtTime(timestampMs: number): Promise<readonly Position[]> {

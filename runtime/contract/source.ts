@@ -75,6 +75,13 @@ export interface SourceReader<out R = unknown> extends AsyncDisposable {
   /** Every partition there is now with its bounds, sorted. */
   partitions(signal: AbortSignal): Promise<readonly PartitionBounds[]>;
   /**
+   * For sources that hear of new records sooner than by being asked again and again: waits until there may be something
+   * at or beyond these ends, which `partitions` has told. Resolving says nothing for certain: another look does. It may
+   * wait for ever; new partitions need not end it. Absent: a job that waits looks ten times a second.
+   * @throws the signal's reason, at once; anything else is as good as resolving
+   */
+  waitForMore?(ends: readonly Position[], signal: AbortSignal): Promise<void>;
+  /**
    * The first offset of each partition whose record is at or after `timestampMs`; the latest offset where there is
    * none.
    */

@@ -1,6 +1,9 @@
-// Waits between two batches until the next one is due, or there is nothing left to do. A job that waits writes nothing,
-// so it looks from time to time whether the log is still its own.
+// Waits between two batches until the next one is due, or there is nothing left to do. While nothing is there it listens
+// to the source, if the source can tell when something comes; else it looks again and again. A job that waits writes
+// nothing, so it looks from time to time whether the log is still its own.
+import type { PartitionBounds } from "../contract/positions.ts";
 import type { EndReason } from "../events.ts";
+import { Attempt } from "./deadline.ts";
 import { decideNow, type Looked, type RunMemory, type Standing } from "./look.ts";
 import type { Term } from "./term.ts";
 
@@ -32,6 +35,7 @@ export async function waitForPlan(
 ): Promise<Due | Ended> {
   const { clock, onEvent } = term.input;
   let isIdle = false;
+  let isInVain = false;
   for (;;) {
     if (stopSignal.aborted) return { do: "end", reason: "stopped" };
     const againMs = (await whileIdle?.()) ?? Number.POSITIVE_INFINITY;
@@ -40,11 +44,40 @@ export async function waitForPlan(
     if (decision.do !== "wait") return decision;
     if (!isIdle) onEvent({ type: "idle", lag: decision.lag });
     isIdle = true;
-    try {
-      await clock.sleep(Math.min(decision.ms, againMs, VERIFY_EVERY_MS), stopSignal);
-    } catch {
-      return { do: "end", reason: "stopped" };
+    const mostMs = Math.min(againMs, VERIFY_EVERY_MS);
+    if (decision.until === "data" && term.reader.waitForMore !== undefined && !isInVain) {
+      // What it said is seen by the next look; when that finds nothing, the one after it comes in its own time.
+      isInVain = await hearsOfMore(term, decision.bounds, mostMs, stopSignal);
+      continue;
     }
+    isInVain = false;
+    await clock.sleep(Math.min(decision.ms, mostMs), stopSignal).catch(() => {});
+  }
+}
+
+/** Whether the source says, within a time, that there is more than what was seen. Never rejects. */
+async function hearsOfMore(
+  { reader, input: { clock } }: Term,
+  seen: readonly PartitionBounds[],
+  mostMs: number,
+  stopSignal: AbortSignal,
+): Promise<boolean> {
+  if (stopSignal.aborted) return false;
+  const ends = seen.map(({ topic, partition, latest }) => ({ topic, partition, offset: latest }));
+  const listening = new Attempt(stopSignal);
+  // Whatever it fails of, the next look finds out.
+  const heard = async () => {
+    await Promise.resolve(reader.waitForMore?.(ends, listening.signal)).catch(() => {});
+    return true;
+  };
+  const timeIsUp = async () => {
+    await clock.sleep(mostMs, listening.signal).catch(() => {});
+    return false;
+  };
+  try {
+    return await Promise.race([heard(), timeIsUp()]);
+  } finally {
+    listening.giveUp(new Error("the wait is over"));
   }
 }
 

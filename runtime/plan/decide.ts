@@ -33,8 +33,8 @@ export interface DecideInput extends Omit<PlanInput, "limit"> {
 export type Decision =
   /** `lag`: what is there beyond these ranges. */
   | { readonly do: "plan"; readonly ranges: PlannedRanges["ranges"]; readonly lag: bigint }
-  /** `lag`: all that is there to be read. */
-  | { readonly do: "wait"; readonly ms: number; readonly lag: bigint }
+  /** `lag`: all that is there to be read. `until` "data": nothing is there, and the wait may end when something is. */
+  | { readonly do: "wait"; readonly until: "time" | "data"; readonly ms: number; readonly lag: bigint }
   | { readonly do: "end"; readonly reason: "nothing-left" | "end-reached" };
 
 /** The next step of a job that has no batch in hand. */
@@ -45,21 +45,21 @@ export function decide(input: DecideInput): Decision {
   const { ranges, lag } = planRanges({ ...input, limit });
   const waiting = countOffsets(ranges);
   const tickMs = nextTickMs(input);
-  if (tickMs > nowMs) return { do: "wait", ms: tickMs - nowMs, lag: waiting + lag };
+  if (tickMs > nowMs) return { do: "wait", until: "time", ms: tickMs - nowMs, lag: waiting + lag };
 
   const isPinned = trigger === "once" || trigger === "available-now";
   if (waiting === 0n) {
     if (input.mustRecordStarts && ranges.length > 0) return { do: "plan", ranges, lag };
     if (isPinned) return { do: "end", reason: "nothing-left" };
     if (input.isBounded && hasReached(input.positions, input.ends)) return { do: "end", reason: "end-reached" };
-    return { do: "wait", ms: pollMs, lag };
+    return { do: "wait", until: "data", ms: pollMs, lag };
   }
   // A last batch before a fixed end does not wait for offsets that will not come.
   const isLast = isPinned || (input.isBounded && lag === 0n && reachesEnd(input, ranges));
   const isEnough = waiting >= BigInt(minOffsets) || isLast || nowMs - input.waitingSinceMs >= maxDelayMs;
   if (!isEnough) {
     const delayMs = input.waitingSinceMs + maxDelayMs - nowMs;
-    return { do: "wait", ms: Math.min(pollMs, delayMs), lag: waiting + lag };
+    return { do: "wait", until: "time", ms: Math.min(pollMs, delayMs), lag: waiting + lag };
   }
   return { do: "plan", ranges, lag };
 }

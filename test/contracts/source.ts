@@ -177,6 +177,30 @@ export function sourceContract(harness: SourceHarness): void {
       expect((await read(opened, rangeOf(opened, 1, 0, 1))).values).toEqual(["x"]);
     });
 
+    it("ends a wait for more when there is more, and at once where there is already, if it can tell", async (test) => {
+      const opened = await open([["a"], ["x", "y"]]);
+      const ends = (await opened.reader.partitions(signal)).map((bound) => ({ ...bound, offset: bound.latest }));
+      const waiting = opened.reader.waitForMore?.(ends, signal);
+      if (waiting === undefined) return test.skip();
+      await opened.append(1, ["z"]);
+      await waiting;
+      await opened.reader.waitForMore?.(ends, signal);
+    });
+
+    it("ends a wait for more at once when it is told to, and can wait again", async (test) => {
+      const opened = await open([["a"]]);
+      const ends = (await opened.reader.partitions(signal)).map((bound) => ({ ...bound, offset: bound.latest }));
+      const stop = new AbortController();
+      const waiting = opened.reader.waitForMore?.(ends, stop.signal);
+      if (waiting === undefined) return test.skip();
+      stop.abort(new Error("that is enough"));
+      await expect(waiting).rejects.toThrow("that is enough");
+      await expect(opened.reader.waitForMore?.(ends, stop.signal)).rejects.toThrow("that is enough");
+      const again = opened.reader.waitForMore?.(ends, signal);
+      await opened.append(0, ["b"]);
+      await again;
+    });
+
     it("gives back any text as it was written", async () => {
       const opened = await open([HOSTILE]);
       expect((await read(opened, rangeOf(opened, 0, 0, HOSTILE.length))).values).toEqual(HOSTILE);

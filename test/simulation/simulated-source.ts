@@ -96,10 +96,12 @@ export function simulatedSource(
 class SimulatedReader implements SourceReader<InputRecord> {
   readonly #world: SimulatedWorld;
   readonly #process: SimulatedProcess;
+  readonly waitForMore?: (ends: readonly Position[], signal: AbortSignal) => Promise<void>;
 
   constructor(world: SimulatedWorld, process: SimulatedProcess) {
     this.#world = world;
     this.#process = process;
+    if (world.random.chance(0.5)) this.waitForMore = (ends, signal) => this.#waitForMore(ends, signal);
   }
 
   partitions(signal: AbortSignal): Promise<readonly PartitionBounds[]> {
@@ -125,6 +127,14 @@ class SimulatedReader implements SourceReader<InputRecord> {
         .filter(({ mark }) => mark !== MARK)
         .map((position) => ({ position, reason: `its mark is ${position.mark}` })),
     );
+  }
+
+  async #waitForMore(ends: readonly Position[], signal: AbortSignal): Promise<void> {
+    const { topic, random } = this.#world;
+    const isMore = () => ends.some(({ partition, offset }) => topic.partition(partition).latest > offset);
+    while (!random.chance(0.01) && !(await this.#ask("source.waitForMore", signal, isMore))) {
+      await this.#process.clock.sleep(random.between(1, 500), signal);
+    }
   }
 
   async *read(range: OffsetRange, { signal, skip }: ReadOptions): AsyncIterable<RecordChunk<InputRecord>> {

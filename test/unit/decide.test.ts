@@ -63,7 +63,7 @@ describe("an interval", () => {
       lastPlannedMs: 10_000,
       nowMs: 10_120,
     };
-    expect(decide({ ...standing, maxOffsets: 4 })).toEqual({ do: "wait", ms: 380, lag: 7n });
+    expect(decide({ ...standing, maxOffsets: 4 })).toEqual({ do: "wait", until: "time", ms: 380, lag: 7n });
     expect(decide({ ...standing, maxOffsets: 4, minOffsets: 5, nowMs: 10_500 })).toMatchObject({ do: "wait", lag: 7n });
   });
 

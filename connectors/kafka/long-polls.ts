@@ -1,0 +1,95 @@
+// Waits until brokers have something beyond the ends of partitions that are known, with one request a broker that the
+// broker answers when there is (a long poll). They go over connections of their own, since a broker answers the
+// requests of a connection in order. A request that is still out when nobody waits any more is kept for the next wait:
+// what it was asked about lies at or before what is asked then. News is what a look at the ends would show too, so that
+// a transaction that is open is none. It never reads ahead, and never says that there is nothing.
+import type { Position } from "../../runtime/index.ts";
+import { abortable } from "./abortable.ts";
+import type { KafkaClient } from "./client.ts";
+import { type BrokerAddress, formatBroker } from "./connection-options.ts";
+import { BrokerError } from "./kafka-errors.ts";
+import { type EndAnswer, longPollApi, longPollArguments, type WatchedEnd } from "./long-poll-request.ts";
+
+/** How long a broker keeps a request; after that it is asked again. */
+const MAX_WAIT_MS = 2_000;
+
+export interface LongPollsOptions {
+  readonly client: KafkaClient;
+  readonly readCommitted: boolean;
+}
+
+/** What came of a request; undefined: it failed, which the next look will explain. */
+type Outcome = readonly EndAnswer[] | undefined;
+
+/** The ends that one broker has to tell about. */
+interface WatchedLeader {
+  readonly leader: BrokerAddress;
+  readonly ends: WatchedEnd[];
+}
+
+/** The long polls of one open source: one a broker at most. */
+export class LongPolls {
+  private readonly options: LongPollsOptions;
+  private readonly out = new Map<string, Promise<Outcome>>();
+  private readonly never = new AbortController().signal;
+
+  constructor(options: LongPollsOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Resolves when there may be something at or beyond these ends, or something about their partitions has changed.
+   * @throws the signal's reason
+   */
+  async wait(ends: readonly Position[], signal: AbortSignal): Promise<void> {
+    const leaders = this.byLeader(ends);
+    const known = new Map([...leaders.values()].flatMap((of) => of.ends).map((end) => [keyOf(end), end.offset]));
+    for (;;) {
+      signal.throwIfAborted();
+      const outcomes = [...leaders].map(([address, of]) => this.outcomeOf(address, of));
+      if (outcomes.length === 0) return;
+      const outcome = await abortable(Promise.race(outcomes), signal);
+      if (outcome === undefined || outcome.some((answer) => isNews(answer, known.get(keyOf(answer))))) return;
+    }
+  }
+
+  /** What comes of the request that is out to a broker, or of a new one. Never rejects. */
+  private outcomeOf(address: string, { leader, ends }: WatchedLeader): Promise<Outcome> {
+    const out = this.out.get(address);
+    if (out !== undefined) return out;
+    const { client, readCommitted } = this.options;
+    const maxWaitMs = Math.min(MAX_WAIT_MS, client.requestTimeoutMs / 2);
+    const asked = longPollArguments({ ends, readCommitted, maxWaitMs });
+    const outcome = client
+      .callApart(leader, longPollApi, asked, this.never)
+      .catch(() => undefined)
+      .finally(() => this.out.delete(address));
+    this.out.set(address, outcome);
+    return outcome;
+  }
+
+  /** Partitions without a leader now are left out: nobody could tell. */
+  private byLeader(ends: readonly Position[]): ReadonlyMap<string, WatchedLeader> {
+    const { cluster } = this.options.client;
+    const leaders = new Map<string, WatchedLeader>();
+    for (const { topic, partition, offset } of ends) {
+      const { leader, leaderEpoch } = cluster.partition({ topic, partition }) ?? {};
+      const topicId = cluster.topic(topic)?.topicId;
+      if (leader === undefined || leaderEpoch === undefined || topicId === undefined) continue;
+      const address = formatBroker(leader);
+      const of = leaders.get(address) ?? { leader, ends: [] };
+      of.ends.push({ topicId, partition, leaderEpoch, offset });
+      leaders.set(address, of);
+    }
+    return leaders;
+  }
+}
+
+/** Whether an answer tells more than is known; undefined: nobody asks about that partition any more. */
+function isNews({ errorCode, availableEnd }: EndAnswer, known: bigint | undefined): boolean {
+  return known !== undefined && (errorCode !== BrokerError.none || availableEnd > known);
+}
+
+function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }): string {
+  return `${topicId}/${partition}`;
+}

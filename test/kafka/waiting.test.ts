@@ -1,0 +1,72 @@
+// Waiting for a broker to have more: what ends it, and what does not. The rest is in the source contract.
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { kafkaSource } from "../../connectors/kafka/index.ts";
+import { type SourceReader, text } from "../../runtime/index.ts";
+import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
+import { BrokerTopics, message } from "./broker-topics.ts";
+
+/** Longer than a broker keeps a request that nothing ends. */
+const LONGER_THAN_A_POLL_MS = 2_500;
+const signal = AbortSignal.timeout(600_000);
+
+let bootstrap: string;
+let topics: BrokerTopics;
+beforeAll(async () => {
+  ({ bootstrap } = await kafkaServer());
+  topics = new BrokerTopics(bootstrap);
+}, serverStartTimeoutMs);
+afterAll(() => topics[Symbol.asyncDispose]());
+
+function open(topic: string): Promise<SourceReader> {
+  const options = { brokers: [bootstrap], topics: topic, value: text(), mirrorOffsetsToGroup: false };
+  return kafkaSource(options).open({ jobName: "waits", baseDir: "/", warn: () => {} }, signal);
+}
+
+async function endsOf(reader: SourceReader) {
+  const bounds = await reader.partitions(signal);
+  return bounds.map(({ topic, partition, latest }) => ({ topic, partition, offset: latest }));
+}
+
+it("an open transaction ends no wait, its commit does", async () => {
+  const topic = await topics.create(2);
+  await topics.produce(topic, [message(0, "before"), message(1, "before")]);
+  await using reader = await open(topic);
+  let isOver = false;
+  const waiting = endsOf(reader).then(async (ends) => {
+    await reader.waitForMore?.(ends, signal);
+    isOver = true;
+  });
+  const commit = await topics.openTransaction(topic, [message(0, "open"), message(1, "open")]);
+  // Several requests to the broker come back with nothing meanwhile, and a look would find nothing either.
+  await delay(LONGER_THAN_A_POLL_MS);
+  expect(isOver).toBe(false);
+  expect(await endsOf(reader)).toMatchObject([{ offset: 1n }, { offset: 1n }]);
+  await commit();
+  await waiting;
+});
+
+it("what is waited for does not hold up what is read meanwhile", async () => {
+  const topic = await topics.create(1);
+  await topics.produce(topic, [message(0, "a")]);
+  await using reader = await open(topic);
+  const ends = await endsOf(reader);
+  let isOver = false;
+  const waiting = Promise.resolve(reader.waitForMore?.(ends, signal)).then(() => {
+    isOver = true;
+  });
+  const range = { topic, partition: 0, fromOffset: 0n, untilOffset: 1n };
+  for await (const { records } of reader.read(range, { signal, skip: new Set() })) expect(records).toHaveLength(1);
+  for (let look = 0; look < 20; look++) await reader.partitions(signal);
+  expect(isOver).toBe(false);
+  await topics.produce(topic, [message(0, "b")]);
+  await waiting;
+});
+
+it("a topic that is deleted ends the wait", async () => {
+  const topic = await topics.create(1);
+  await using reader = await open(topic);
+  const waiting = reader.waitForMore?.(await endsOf(reader), signal);
+  await topics.delete(topic);
+  await waiting;
+});
