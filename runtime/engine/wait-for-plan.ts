@@ -1,6 +1,6 @@
-// Waits between two batches until the next one is due, or there is nothing left to do. While nothing is there it listens
-// to the source, if the source can tell when something comes; else it looks again and again. A job that waits writes
-// nothing, so it looks from time to time whether the log is still its own.
+// Waits between two batches until the next one is due, or nothing is left to do. While nothing is there it listens to
+// the source, if that can tell when something comes; else it looks again and again. A job that waits writes nothing, so
+// it looks from time to time whether the log is still its own.
 import type { PartitionBounds } from "../contract/positions.ts";
 import type { EndReason } from "../events.ts";
 import { Attempt } from "./deadline.ts";
