@@ -9,6 +9,8 @@ const benchmarks: Record<string, () => Promise<unknown>> = {
   w2: comparison,
   w3: comparison,
   w4: comparison,
+  w5: comparison,
+  "batch-cpu": () => import("./batch-cpu.ts"),
   files: () => import("./files.ts"),
   kafka: () => import("./kafka.ts"),
   stores: () => import("./stores.ts"),

@@ -7,6 +7,7 @@ import { comparisonText } from "../bench/workloads/comparison-table.ts";
 import { readResultLine } from "../bench/workloads/contestant.ts";
 import { difference, expectedOf } from "../bench/workloads/expected.ts";
 import { figuresOf, ratioOf, summaryOf } from "../bench/workloads/figures.ts";
+import { percentiles } from "../bench/workloads/latency.ts";
 import { merged, withMeasured } from "../bench/workloads/performance-page.ts";
 
 const process = { spawnedAtMs: 1_000, exitedAtMs: 6_000, cpuSeconds: 3, peakMb: 100, stdout: "" };
@@ -82,7 +83,7 @@ describe("a result", () => {
 
 const figures = (work: number) => ({ ...figuresOf(1_000_000, process, { startedAtMs: 1_000 }), work });
 const comparison: Comparison = {
-  ...{ workload: "w1", title: "count", records: 1_000_000, batch: 1_000_000, rounds: 2 },
+  ...{ kind: "throughput", workload: "w1", title: "count", records: 1_000_000, batch: 1_000_000, rounds: 2 },
   rows: [
     {
       label: "Tidemark, json<T>()",
@@ -112,6 +113,11 @@ describe("the table", () => {
     const widths = [...picture.matchAll(/<rect x="\d+" y="\d+" width="([\d.]+)"/g)].map(([, width]) => Number(width));
     expect(widths).toEqual([378, 126]);
   });
+});
+
+it("percentiles are of the sorted numbers", () => {
+  const numbers = Array.from({ length: 200 }, (_, index) => 199 - index);
+  expect(percentiles(numbers)).toEqual([100, 198]);
 });
 
 describe("the page", () => {

@@ -24,7 +24,8 @@ export interface RunPlace extends AsyncDisposable {
 }
 
 export interface Arena extends AsyncDisposable {
-  place(workload: Workload): Promise<RunPlace>;
+  /** An empty topic or table, where one is wanted, for one run. */
+  place(wanted: Pick<Workload, "output">): Promise<RunPlace>;
 }
 
 export interface ArenaOptions {
@@ -54,7 +55,7 @@ export async function openArena({ records, batch, needsDatabase }: ArenaOptions,
   };
   const servers = stack.move();
   return {
-    place: (workload) => placeOf(workload, base, folder, tools),
+    place: (wanted) => placeOf(wanted, base, folder, tools),
     [Symbol.asyncDispose]: () => servers.disposeAsync(),
   };
 }
@@ -72,7 +73,12 @@ async function started<Addresses extends object>(
 
 type Base = Omit<Run, "output" | "folder" | "name">;
 
-async function placeOf({ output }: Workload, base: Base, parent: string, tools: Tools): Promise<RunPlace> {
+async function placeOf(
+  { output }: Pick<Workload, "output">,
+  base: Base,
+  parent: string,
+  tools: Tools,
+): Promise<RunPlace> {
   const name = `bench_${randomBytes(4).toString("hex")}`;
   const folder = join(parent, name);
   await mkdir(folder, { recursive: true });

@@ -21,6 +21,7 @@ export interface Row {
 }
 
 export interface Comparison {
+  readonly kind: "throughput";
   readonly workload: string;
   readonly title: string;
   readonly records: number;
@@ -63,7 +64,7 @@ export async function compare(
   const rows = ready.map(({ contestant: { label, side, atLeastOnce = false }, figures, failures }) => {
     return { label, side, atLeastOnce, summary: summaryOf(figures), failures };
   });
-  return { workload: workload.name, title: workload.title, records, batch, rounds, rows };
+  return { kind: "throughput", workload: workload.name, title: workload.title, records, batch, rounds, rows };
 }
 
 async function prepareAll(workload: Workload, { peers }: CompareOptions, tools: Tools): Promise<Ready[]> {

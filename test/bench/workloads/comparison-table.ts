@@ -3,6 +3,7 @@
 import type { Spread } from "../report.ts";
 import type { Comparison, Row } from "./compare.ts";
 import { ratioOf, type Summary } from "./figures.ts";
+import { table } from "./table.ts";
 
 const HEAD = [
   "",
@@ -74,15 +75,4 @@ function ratioText(one: Spread, other: Spread, rounds: number): string {
   const { times, counts } = ratioOf(one, other, rounds);
   const text = `${times.toFixed(times < 10 ? 1 : 0)} ×`;
   return counts ? text : `(${text})`;
-}
-
-/** A table of Markdown, its columns aligned for who reads it as text; the first row is the head. */
-function table(rows: readonly (readonly string[])[]): string {
-  const [head = []] = rows;
-  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => (row[column] ?? "").length)));
-  const cell = (text: string, column: number) =>
-    column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
-  const line = (row: readonly string[]) => `| ${row.map(cell).join(" | ")} |`;
-  const rule = widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
-  return [line(head), `| ${rule.join(" | ")} |`, ...rows.slice(1).map(line)].join("\n");
 }

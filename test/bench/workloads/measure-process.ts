@@ -4,7 +4,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { identify, killTree } from "../../servers/processes.ts";
 import { lastLines } from "../../servers/run-program.ts";
@@ -32,19 +31,34 @@ interface Facts {
   readonly pages: number;
 }
 
+export interface MeasureOptions {
+  readonly cwd: string;
+  readonly timeoutMs: number;
+  /** Is told all that it has printed so far, whenever it prints more. */
+  readonly onStdout?: (printed: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs `command` in `cwd`.
  * @throws Error it failed, or took longer than `timeoutMs` and was killed
  */
 export async function measureProcess(
   { file, args, env = {} }: Command,
-  { cwd, timeoutMs, signal }: { cwd: string; timeoutMs: number; signal: AbortSignal },
+  { cwd, timeoutMs, onStdout, signal }: MeasureOptions,
 ): Promise<MeasuredProcess> {
   const reapedBefore = reapedTicks();
   const spawnedAtMs = Date.now();
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "close") as Promise<[number | null]>;
-  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+  const printed = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    printed.stdout += chunk;
+    onStdout?.(printed.stdout);
+  });
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    printed.stderr += chunk;
+  });
   const identity = child.pid === undefined ? undefined : identify(child.pid);
   const tree = new Tree(child.pid ?? 0);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -60,9 +74,10 @@ export async function measureProcess(
   const [code] = await ended;
   signal.throwIfAborted();
   if (deadline.aborted) throw new Error(`it was killed after ${timeoutMs / 1000} s`);
-  if (code !== 0) throw new Error(`exit ${code}:\n${lastLines((await stdout) + (await stderr), 20)}`);
+  if (code !== 0) throw new Error(`exit ${code}:\n${lastLines(printed.stdout + printed.stderr, 20)}`);
   const cpuSeconds = Math.max(tree.ticks(), reapedTicks() - reapedBefore) / TICKS_PER_SECOND;
-  return { spawnedAtMs, exitedAtMs, cpuSeconds, peakMb: tree.peakPages * (PAGE_BYTES / 2 ** 20), stdout: await stdout };
+  const peakMb = tree.peakPages * (PAGE_BYTES / 2 ** 20);
+  return { spawnedAtMs, exitedAtMs, cpuSeconds, peakMb, stdout: printed.stdout };
 }
 
 /** A process and all below it, over time. */

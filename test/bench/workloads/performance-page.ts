@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { chart } from "./chart.ts";
 import type { Comparison } from "./compare.ts";
 import { comparisonText } from "./comparison-table.ts";
+import type { LatencyComparison } from "./latency.ts";
+import { latencyText } from "./latency-table.ts";
 import type { Machine } from "./machine.ts";
 
 const docs = new URL("../../../docs/", import.meta.url);
@@ -20,7 +22,12 @@ export interface Measurement {
   readonly date: string;
   readonly command: string;
   readonly machine: Machine;
-  readonly comparison: Comparison;
+  readonly comparison: Comparison | LatencyComparison;
+}
+
+/** A comparison's tables in Markdown. */
+export function textOf(comparison: Comparison | LatencyComparison): string {
+  return comparison.kind === "latency" ? latencyText(comparison) : comparisonText(comparison);
 }
 
 /** Puts these measurements in the place of earlier ones of the same workloads. */
@@ -28,7 +35,8 @@ export async function writePage(measurements: readonly Measurement[]): Promise<v
   const earlier = JSON.parse(await readFile(figures, "utf8").catch(() => "[]")) as Measurement[];
   const all = merged(earlier, measurements);
   await writeFile(figures, `${JSON.stringify(all, null, 2)}\n`);
-  await writeFile(picture, chart(all.map(({ comparison }) => comparison)));
+  const speeds = all.map(({ comparison }) => comparison).filter(({ kind }) => kind === "throughput");
+  await writeFile(picture, chart(speeds as Comparison[]));
   await writeFile(page, withMeasured(await readFile(page, "utf8"), measuredText(all)));
 }
 
@@ -52,7 +60,7 @@ function measuredText(all: readonly Measurement[]): string {
   const parts = all.map(({ date, command, machine, comparison }) => {
     const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
     const where = `${machine.cpus} × ${machine.cpu}, ${machine.memoryGb} GB, ${machine.system}; ${versions.join(", ")}`;
-    return `${comparisonText(comparison)}\n\n\`${command}\`, ${date}, ${where}.`;
+    return `${textOf(comparison)}\n\n\`${command}\`, ${date}, ${where}.`;
   });
   return ["![Records a second, as bars](performance.svg)", ...parts].join("\n\n");
 }
