@@ -1,6 +1,6 @@
 // One batch on its way into a table, in one transaction that begins with the first rows. Rows are sent as they come by
-// `copy`, one statement for some hundred KB, and the next are gathered while the server takes the last: that many rows
-// are in memory and no more. Then the marker, and the commit: the sink's own, or the store's. In mode "upsert" the rows
+// `copy`, one statement for some hundred KB, and the next are gathered while the server takes the last: when it is the
+// slower one, they become more, up to a megabyte, which it takes with less work a row. So two megabytes are in memory. Then the marker, and the commit: the sink's own, or the store's. In mode "upsert" the rows
 // are copied to a temporary table first, and from there into their own, the last of each key.
 import type { Batch, BatchWrite, EncodedRows } from "../../runtime/index.ts";
 import type { Connections } from "./connections.ts";
@@ -12,8 +12,10 @@ import type { CopyBlock } from "./row-encoder.ts";
 import type { TableName } from "./table-name.ts";
 import type { Transaction, TransactionLimits } from "./transaction.ts";
 
-/** Rows are gathered to so many bytes. */
+/** So many bytes are sent when the server has nothing to do. */
 const COPY_BYTES = 256 * 1024;
+/** More are not gathered: then the server is waited for. */
+const MAX_COPY_BYTES = 1024 * 1024;
 const STAGING = "pg_temp.tidemark_rows";
 
 /** What a batch is written with. */
@@ -39,8 +41,10 @@ export class PostgresBatchWrite implements BatchWrite {
   #gathered: GatheredRows | undefined;
   #gatheredBytes = 0;
   #rowCount = 0;
-  /** The copy that the server is taking. */
+  /** The copy that was handed to the server last. */
   #copying: Promise<void> | undefined;
+  /** Whether the server is still taking it. */
+  #isCopying = false;
   /** What lies in the temporary table. */
   #staged: PendingRows | undefined;
 
@@ -57,7 +61,7 @@ export class PostgresBatchWrite implements BatchWrite {
       this.#gathered.chunks.push(block.bytes);
       this.#gatheredBytes += block.bytes.byteLength;
       this.#rowCount += block.rowCount;
-      if (this.#gatheredBytes >= COPY_BYTES) await this.#send();
+      if (this.#gatheredBytes >= (this.#isCopying ? MAX_COPY_BYTES : COPY_BYTES)) await this.#send();
     }
   }
 
@@ -101,7 +105,10 @@ export class PostgresBatchWrite implements BatchWrite {
     const transaction = await this.#opened(this.#batch.signal);
     const { key } = this.#destination;
     if (key.length > 0) await this.#stage(transaction, rows);
-    const copying = this.#copy(transaction, rows);
+    this.#isCopying = true;
+    const copying = this.#copy(transaction, rows).finally(() => {
+      this.#isCopying = false;
+    });
     // Its failure is told by the next step, whichever that is.
     copying.catch(() => undefined);
     this.#copying = copying;
