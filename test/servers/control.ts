@@ -116,9 +116,14 @@ export async function killServer({ folder, say }: ServerHome, signal: AbortSigna
   await writeState(folder, { ...state, processes: state.processes.filter((process) => !isMeant(process)) });
 }
 
-/** Freezes the server (SIGSTOP): connections stay open, and nothing is answered. Idempotent. */
-export function pauseServer({ folder }: ServerHome): void {
-  for (const process of readState(folder)?.processes ?? []) freezeTree(process);
+/**
+ * Freezes the server (SIGSTOP), or `only` one of its processes by name: connections stay open, and nothing is answered.
+ * Idempotent.
+ */
+export function pauseServer({ folder }: ServerHome, only?: string): void {
+  for (const process of readState(folder)?.processes ?? []) {
+    if (only === undefined || process.name === only) freezeTree(process);
+  }
 }
 
 /** Lets a frozen server go on. Idempotent. */

@@ -38,8 +38,8 @@ export interface ServerControls {
   kill(processName?: string): Promise<void>;
   /** Starts it again after stop or kill; idempotent. */
   start(): Promise<void>;
-  /** Freezes it: connections stay open, and nothing answers. */
-  pause(): void;
+  /** Freezes it, or only one of its processes: connections stay open, and nothing answers. */
+  pause(processName?: string): void;
   /** Lets it go on after pause. */
   resume(): void;
 }
@@ -146,7 +146,7 @@ async function startOwn<Addresses extends object>(kind: ServerKind<Addresses>): 
       await start();
     },
     kill: (processName) => killServer(home, startDeadline(), processName),
-    pause: () => pauseServer(home),
+    pause: (processName) => pauseServer(home, processName),
     resume: () => resumeServer(home),
     [Symbol.asyncDispose]: () => removeServer(home, startDeadline()),
   };
