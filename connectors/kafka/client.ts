@@ -147,9 +147,21 @@ export class KafkaClient implements AsyncDisposable {
 
   /** Fetches from one partition's leader, as it is known. The answer may be an error code. */
   async fetch(leader: BrokerAddress, partition: FetchPartition, signal: AbortSignal): Promise<FetchAnswer> {
-    const [answer] = await this.connections.call(leader, fetchApi, fetchArguments(partition), signal);
+    const [answer] = await this.fetchAll(leader, [partition], signal);
     if (answer !== undefined) return answer;
     throw new TransientError(`Kafka at ${formatBroker(leader)} answered a fetch with nothing`);
+  }
+
+  /**
+   * Fetches from several partitions of one leader, with the same isolation. What there is no room for is empty; answers
+   * may be error codes, and one that names no topic is for all.
+   */
+  async fetchAll(
+    leader: BrokerAddress,
+    partitions: readonly FetchPartition[],
+    signal: AbortSignal,
+  ): Promise<readonly FetchAnswer[]> {
+    return await this.connections.call(leader, fetchApi, fetchArguments(partitions), signal);
   }
 
   /** The broker that keeps a consumer group's offsets. @throws TransientError there is none now; ConfigError */

@@ -1,4 +1,4 @@
-// The Fetch request for one partition, with an answer that keeps the batches as they came: the Kafka library would
+// The Fetch request for some partitions of one leader, with an answer that keeps the batches as they came: the Kafka library would
 // decode them record by record. Version 13 names topics by id, so that a topic which was created anew cannot be taken
 // for the old one (KIP-516); Kafka 3.1 and later know it.
 import { createAPI, fetchV13, type Reader } from "@platformatic/kafka";
@@ -8,6 +8,7 @@ import { BrokerError } from "./kafka-errors.ts";
 const FETCH = 1;
 /** How long a broker may wait for data that is not there yet. */
 const MAX_WAIT_MS = 500;
+const MAX_INT32 = 2 ** 31 - 1;
 const NO_SESSION = [0, -1] as const;
 
 export interface FetchPartition {
@@ -21,8 +22,10 @@ export interface FetchPartition {
   readonly readCommitted: boolean;
 }
 
-/** What a broker answered for the partition. */
+/** What a broker answered for a partition; of no topic where it refused the whole request. */
 export interface FetchAnswer {
+  readonly topicId: string;
+  readonly partition: number;
   readonly errorCode: number;
   /** The end of what may be read: last stable offset or high watermark, by the isolation. */
   readonly availableEnd: bigint;
@@ -32,21 +35,22 @@ export interface FetchAnswer {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** The request's fields, in the library's order. */
-export function fetchArguments(of: FetchPartition): Parameters<typeof fetchV13.createRequest> {
-  const { topicId, partition, leaderEpoch, fromOffset, maxBytes, readCommitted } = of;
-  const partitions = [
-    {
+/** The request's fields, in the library's order. All partitions are read with the same isolation. */
+export function fetchArguments(all: readonly FetchPartition[]): Parameters<typeof fetchV13.createRequest> {
+  const topics = [...Map.groupBy(all, ({ topicId }) => topicId)].map(([topicId, of]) => {
+    const partitions = of.map(({ partition, leaderEpoch, fromOffset, maxBytes }) => ({
       partition,
       currentLeaderEpoch: leaderEpoch,
       fetchOffset: fromOffset,
       lastFetchedEpoch: -1,
       partitionMaxBytes: maxBytes,
-    },
-  ];
+    }));
+    return { topicId, partitions };
+  });
   const [sessionId, sessionEpoch] = NO_SESSION;
-  const topics = [{ topicId, partitions }];
-  return [MAX_WAIT_MS, 1, maxBytes, readCommitted ? 1 : 0, sessionId, sessionEpoch, topics, [], ""];
+  const maxBytes = all.reduce((sum, of) => sum + of.maxBytes, 0);
+  const isolation = all[0]?.readCommitted === true ? 1 : 0;
+  return [MAX_WAIT_MS, 1, Math.min(maxBytes, MAX_INT32), isolation, sessionId, sessionEpoch, topics, [], ""];
 }
 
 /** Fetch, version 13. */
@@ -62,11 +66,13 @@ function readAnswer(reader: Reader): readonly FetchAnswer[] {
   reader.readInt32();
   const errorCode = reader.readInt16();
   reader.readInt32();
-  if (errorCode !== BrokerError.none) return [{ errorCode, availableEnd: -1n, aborted: [], bytes: NO_BYTES }];
+  if (errorCode !== BrokerError.none) {
+    return [{ topicId: "", partition: -1, errorCode, availableEnd: -1n, aborted: [], bytes: NO_BYTES }];
+  }
   const topics = reader.readArray(
     () => {
-      reader.readUUID();
-      return reader.readArray(() => readPartition(reader), true, false);
+      const topicId = reader.readUUID();
+      return reader.readArray(() => readPartition(reader, topicId), true, false);
     },
     true,
     true,
@@ -74,8 +80,8 @@ function readAnswer(reader: Reader): readonly FetchAnswer[] {
   return topics.flat();
 }
 
-function readPartition(reader: Reader): FetchAnswer {
-  reader.readInt32();
+function readPartition(reader: Reader, topicId: string): FetchAnswer {
+  const partition = reader.readInt32();
   const errorCode = reader.readInt16();
   const highWatermark = reader.readInt64();
   const lastStableOffset = reader.readInt64();
@@ -92,5 +98,5 @@ function readPartition(reader: Reader): FetchAnswer {
   reader.readTaggedFields();
   // Where reading uncommitted, brokers say −1 for the last stable offset.
   const availableEnd = lastStableOffset >= 0n ? lastStableOffset : highWatermark;
-  return { errorCode, availableEnd, aborted: aborted ?? [], bytes };
+  return { topicId, partition, errorCode, availableEnd, aborted: aborted ?? [], bytes };
 }

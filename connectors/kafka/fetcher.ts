@@ -10,6 +10,7 @@ import {
 } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { formatBroker } from "./connection-options.ts";
+import type { FetchAnswer } from "./fetch-request.ts";
 import { FetchedRecords } from "./fetched-records.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
 import { Patience } from "./patience.ts";
@@ -26,6 +27,13 @@ export interface FetcherOptions {
 /** A topic partition of one topic, whatever other has its name. */
 export interface IdentifiedPartition extends TopicPartition {
   readonly topicId: string;
+}
+
+/** A fetch that is wanted, of at most `maxBytes` or one batch. */
+export interface WantedFetch {
+  readonly partition: IdentifiedPartition;
+  readonly fromOffset: number;
+  readonly maxBytes: number;
 }
 
 /** Records that were fetched. */
@@ -54,11 +62,16 @@ export class Fetcher {
    * @throws DataLossError the part of the range that is not there
    * @throws TransientError nothing came for too long
    */
-  async fetch(partition: IdentifiedPartition, range: OffsetRange, signal: AbortSignal): Promise<Fetched> {
+  async fetch(
+    partition: IdentifiedPartition,
+    range: OffsetRange,
+    signal: AbortSignal,
+    maxBytes = this.options.fetchMaxBytes,
+  ): Promise<Fetched> {
     const patience = new Patience(PATIENCE_MS);
     let suspicion: string | undefined;
     for (;;) {
-      const attempt = await this.attempt(partition, range.fromOffset, signal);
+      const attempt = await this.attempt(partition, range.fromOffset, signal, maxBytes);
       if ("fetched" in attempt) return attempt.fetched;
       if (!attempt.error.retryable) throw attempt.error;
       const gone = await this.whatIsGone(partition, signal);
@@ -86,36 +99,92 @@ export class Fetcher {
     throw attempt.error;
   }
 
+  /**
+   * Fetches once from several partitions, in one request a leader: what each brought, in order; undefined where nothing
+   * came, for whatever reason. Never rejects but for the signal's reason.
+   */
+  async tryFetchAll(wanted: readonly WantedFetch[], signal: AbortSignal): Promise<readonly (Fetched | undefined)[]> {
+    const { client } = this.options;
+    const groups = Map.groupBy(wanted, ({ partition }) => {
+      const leader = client.cluster.partition(partition)?.leader;
+      return leader === undefined ? "" : formatBroker(leader);
+    });
+    const brought = new Map<WantedFetch, Fetched | undefined>();
+    await Promise.all([...groups.values()].map((of) => this.tryFetchFromOne(of, brought, signal)));
+    return wanted.map((each) => brought.get(each));
+  }
+
+  private async tryFetchFromOne(
+    wanted: readonly WantedFetch[],
+    brought: Map<WantedFetch, Fetched | undefined>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client } = this.options;
+    try {
+      const asked = wanted.map(({ partition, fromOffset, maxBytes }) =>
+        this.asked(partition, BigInt(fromOffset), maxBytes),
+      );
+      const [first] = asked;
+      if (first === undefined) return;
+      for (const answer of await client.fetchAll(first.leader, asked, signal)) {
+        const at = asked.findIndex((each) => each.topicId === answer.topicId && each.partition === answer.partition);
+        const of = wanted[at];
+        if (of === undefined || answer.errorCode !== BrokerError.none) continue;
+        const fetched = this.fetchedOf(of.partition, of.fromOffset, answer);
+        if (fetched.records.endOffset > of.fromOffset) brought.set(of, fetched);
+      }
+    } catch (error) {
+      // Why it failed is found out by the fetch that must not fail.
+      if (!(error instanceof TidemarkError)) throw error;
+    }
+  }
+
   private async attempt(
     partition: IdentifiedPartition,
     fromOffset: bigint,
     signal: AbortSignal,
     maxBytes = this.options.fetchMaxBytes,
   ): Promise<Attempt> {
-    const { client, readCommitted } = this.options;
-    const { topicId } = partition;
+    const { client } = this.options;
     try {
-      const { leader, leaderEpoch } = client.cluster.locate(partition);
-      const asked = { topicId, partition: partition.partition, leaderEpoch, fromOffset, maxBytes, readCommitted };
-      const { errorCode, bytes, aborted, availableEnd } = await client.fetch(leader, asked, signal);
-      if (errorCode !== BrokerError.none) {
+      const asked = this.asked(partition, fromOffset, maxBytes);
+      const answer = await client.fetch(asked.leader, asked, signal);
+      if (answer.errorCode !== BrokerError.none) {
         const doing = `read ${partition.topic}:${partition.partition} at ${fromOffset}`;
-        return { refusal: refusalOf(errorCode), error: brokerError(errorCode, doing, formatBroker(leader)) };
+        const error = brokerError(answer.errorCode, doing, formatBroker(asked.leader));
+        return { refusal: refusalOf(answer.errorCode), error };
       }
-      const records = new FetchedRecords({
-        partition,
-        bytes,
-        fromOffset: Number(fromOffset),
-        aborted: readCommitted ? aborted : undefined,
-      });
-      if (records.endOffset > Number(fromOffset)) {
-        return { fetched: { records, sizeBytes: bytes.length, availableEnd: Number(availableEnd) } };
-      }
-      return { refusal: "not-there", error: nothingCame(partition, fromOffset, records.isCut) };
+      const fetched = this.fetchedOf(partition, Number(fromOffset), answer);
+      if (fetched.records.endOffset > Number(fromOffset)) return { fetched };
+      return { refusal: "not-there", error: nothingCame(partition, fromOffset, fetched.records.isCut) };
     } catch (error) {
       if (error instanceof TidemarkError) return { refusal: "unreachable", error };
       throw error;
     }
+  }
+
+  /** @throws TransientError the partition has no leader now */
+  private asked(partition: IdentifiedPartition, fromOffset: bigint, maxBytes: number) {
+    const { client, readCommitted } = this.options;
+    const { leader, leaderEpoch } = client.cluster.locate(partition);
+    const { topicId } = partition;
+    return { leader, topicId, partition: partition.partition, leaderEpoch, fromOffset, maxBytes, readCommitted };
+  }
+
+  /** @throws TransientError a batch cannot be right; ConfigError its format is too old */
+  private fetchedOf(
+    partition: IdentifiedPartition,
+    fromOffset: number,
+    { bytes, aborted, availableEnd }: FetchAnswer,
+  ): Fetched {
+    const { readCommitted } = this.options;
+    const records = new FetchedRecords({
+      partition,
+      bytes,
+      fromOffset,
+      aborted: readCommitted ? aborted : undefined,
+    });
+    return { records, sizeBytes: bytes.length, availableEnd: Number(availableEnd) };
   }
 
   /** What is gone of the topic, or has taken its place, in a few words; undefined when it is there, as far as known. */

@@ -2,15 +2,8 @@
 // and the fetch after it, which may be under way. Bounded in bytes over all partitions; what there is no room for is
 // fetched again. It never changes what is read, only how soon.
 import { partitionKey, type TopicPartition } from "../../runtime/index.ts";
+import type { EarlyFetch } from "./early-fetches.ts";
 import type { Fetched } from "./fetcher.ts";
-
-/** A fetch that was begun early; undefined when it brought nothing. Never rejects. */
-export interface EarlyFetch {
-  readonly fromOffset: number;
-  readonly fetched: Promise<Fetched | undefined>;
-  /** At most so much will come. */
-  readonly sizeBytes: number;
-}
 
 /** What there is for a partition. */
 export interface KeptFetch {
@@ -21,6 +14,9 @@ export interface KeptFetch {
 /** The kept fetches of a source's partitions. */
 export class KeptFetches {
   private readonly maxBytes: number;
+  /** How many partitions the source has, as far as is known: they share the bytes. */
+  partitionCount = 1;
+  private readonly seen = new Set<string>();
   private readonly kept = new Map<string, KeptFetch>();
   private bytes = 0;
 
@@ -31,6 +27,11 @@ export class KeptFetches {
   /** Whether so many more bytes may be kept. */
   hasRoomFor(sizeBytes: number): boolean {
     return this.bytes + sizeBytes <= this.maxBytes;
+  }
+
+  /** A partition's share of all bytes, half for the rest of one fetch and half for the next. */
+  get shareBytes(): number {
+    return Math.floor(this.maxBytes / Math.max(this.partitionCount, this.seen.size) / 2);
   }
 
   /** Keeps what there is room for, in place of what was kept for this partition. */
@@ -47,6 +48,7 @@ export class KeptFetches {
   /** What is kept for a partition; it is kept no longer. */
   take(partition: TopicPartition): KeptFetch | undefined {
     const key = partitionKey(partition);
+    this.seen.add(key);
     const kept = this.kept.get(key);
     if (kept === undefined) return undefined;
     this.kept.delete(key);

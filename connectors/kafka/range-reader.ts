@@ -3,12 +3,17 @@
 import type { OffsetRange } from "../../runtime/index.ts";
 import { abortable } from "./abortable.ts";
 import type { RecordTarget } from "./batch-records.ts";
+import { type EarlyFetch, EarlyFetches } from "./early-fetches.ts";
 import type { Fetched, Fetcher, IdentifiedPartition } from "./fetcher.ts";
-import type { EarlyFetch, KeptFetches } from "./kept-fetches.ts";
+import type { KeptFetches } from "./kept-fetches.ts";
 
 /** A chunk is small enough for the young generation of the heap, and large enough to be worth handing over. */
 const CHUNK_RECORDS = 4096;
 const CHUNK_BYTES = 1024 * 1024;
+/** Nothing smaller is worth a request. */
+const LEAST_FETCH_BYTES = 16 * 1024;
+/** A range that ends where a batch does should come in one fetch. */
+const MARGIN = 1.2;
 
 export interface RangeReaderOptions {
   readonly fetcher: Fetcher;
@@ -21,9 +26,13 @@ export interface RangeReaderOptions {
 /** Reads ranges, each once; several at the same time. */
 export class RangeReader {
   private readonly options: RangeReaderOptions;
+  private readonly early: EarlyFetches;
+  /** What an offset took in the last fetch, on average; 0 before the first. */
+  private offsetBytes = 0;
 
   constructor(options: RangeReaderOptions) {
     this.options = options;
+    this.early = new EarlyFetches(options);
   }
 
   /**
@@ -38,17 +47,22 @@ export class RangeReader {
     target: RecordTarget,
     signal: AbortSignal,
   ): AsyncGenerator<void> {
+    const { kept: keptFetches, fetcher } = this.options;
     const until = Number(range.untilOffset);
     let next = Number(range.fromOffset);
-    const kept = this.options.kept.take(partition);
+    const kept = keptFetches.take(partition);
     let early = kept?.next;
     let fetched = kept?.rest?.records.nextOffset === next ? kept.rest : undefined;
     while (next < until) {
       signal.throwIfAborted();
-      fetched ??= await this.arrived(early, next, signal);
-      fetched ??= await this.options.fetcher.fetch(partition, { ...range, fromOffset: BigInt(next) }, signal);
+      if (fetched === undefined) {
+        const rest = { ...range, fromOffset: BigInt(next) };
+        fetched = await this.arrived(early, next, signal);
+        fetched ??= await fetcher.fetch(partition, rest, signal, this.bytesFor(until - next));
+        this.offsetBytes = fetched.sizeBytes / (fetched.records.endOffset - next);
+      }
       const { records } = fetched;
-      if (early?.fromOffset !== records.endOffset) early = this.fetchEarly(partition, fetched, until);
+      if (early?.fromOffset !== records.endOffset) early = this.fetchEarly(partition, fetched, range);
       const end = Math.min(until, records.endOffset);
       while (records.nextOffset < end) {
         signal.throwIfAborted();
@@ -56,8 +70,8 @@ export class RangeReader {
         yield;
       }
       next = end;
-      if (records.endOffset > until) this.options.kept.keep(partition, { rest: fetched, next: early });
-      else if (next === until) this.options.kept.keep(partition, { rest: undefined, next: early });
+      if (records.endOffset > until) keptFetches.keep(partition, { rest: fetched, next: early });
+      else if (next === until) keptFetches.keep(partition, { rest: undefined, next: early });
       fetched = undefined;
     }
   }
@@ -68,17 +82,32 @@ export class RangeReader {
     fromOffset: number,
     signal: AbortSignal,
   ): Promise<Fetched | undefined> {
-    return early?.fromOffset === fromOffset ? await abortable(early.fetched, signal) : undefined;
+    return early?.fromOffset === fromOffset ? await abortable(early.arrived(), signal) : undefined;
   }
 
   /** Begins the fetch that follows, if there is more to read: for this range, or for the next one if there is room. */
-  private fetchEarly(partition: IdentifiedPartition, fetched: Fetched, until: number): EarlyFetch | undefined {
-    const { fetcher, kept, fetchMaxBytes, closing } = this.options;
+  private fetchEarly(partition: IdentifiedPartition, fetched: Fetched, range: OffsetRange): EarlyFetch | undefined {
+    const { kept, fetchMaxBytes } = this.options;
+    const until = Number(range.untilOffset);
     const fromOffset = fetched.records.endOffset;
     if (fromOffset >= fetched.availableEnd) return undefined;
-    if (fromOffset >= until && !kept.hasRoomFor(fetched.sizeBytes + fetchMaxBytes)) return undefined;
-    // Why it failed is found out by the fetch that must not fail.
-    const attempt = fetcher.tryFetch(partition, BigInt(fromOffset), closing).catch(() => undefined);
-    return { fromOffset, fetched: attempt, sizeBytes: fetchMaxBytes };
+    if (fromOffset < until) {
+      const needed = this.early.want({ partition, fromOffset, maxBytes: this.bytesFor(until - fromOffset) });
+      this.early.begin();
+      return needed;
+    }
+    // What is left is enough for a next range like this one.
+    if (BigInt(fromOffset) - range.untilOffset > range.untilOffset - range.fromOffset) return undefined;
+    const maxBytes = Math.max(LEAST_FETCH_BYTES, Math.min(fetchMaxBytes, kept.shareBytes));
+    if (!kept.hasRoomFor(fetched.sizeBytes + maxBytes)) return undefined;
+    return this.early.want({ partition, fromOffset, maxBytes });
+  }
+
+  /** How much to ask for when so many offsets are to be read: what is fetched beyond them may find no room. */
+  private bytesFor(offsets: number): number {
+    const { kept, fetchMaxBytes } = this.options;
+    if (this.offsetBytes === 0) return fetchMaxBytes;
+    const needed = Math.ceil(offsets * this.offsetBytes * MARGIN);
+    return Math.min(fetchMaxBytes, Math.max(LEAST_FETCH_BYTES, kept.shareBytes, needed));
   }
 }

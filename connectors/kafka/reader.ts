@@ -55,6 +55,7 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
   private readonly bounds: BoundsLook;
   private readonly longPolls: LongPolls;
   private readonly fetcher: Fetcher;
+  private readonly kept: KeptFetches;
   private readonly ranges: RangeReader;
   private readonly mirror: GroupMirror | undefined;
   private readonly closing = new AbortController();
@@ -67,9 +68,10 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
     this.bounds = new BoundsLook({ client, topics: this.topics, readCommitted });
     this.longPolls = new LongPolls({ client, readCommitted });
     this.fetcher = new Fetcher({ client, readCommitted, fetchMaxBytes });
+    this.kept = new KeptFetches(options.maxBufferedBytes);
     this.ranges = new RangeReader({
       fetcher: this.fetcher,
-      kept: new KeptFetches(options.maxBufferedBytes),
+      kept: this.kept,
       fetchMaxBytes,
       closing: this.closing.signal,
     });
@@ -95,7 +97,9 @@ export class KafkaReader<V, K> implements SourceReader<SourceRecord<V, K | null>
   }
 
   async partitions(signal: AbortSignal): Promise<readonly PartitionBounds[]> {
-    return await this.bounds.look(signal);
+    const bounds = await this.bounds.look(signal);
+    this.kept.partitionCount = bounds.length;
+    return bounds;
   }
 
   async waitForMore(ends: readonly Position[], signal: AbortSignal): Promise<void> {
