@@ -27,6 +27,7 @@ describe("a run's figures", () => {
   it("take the whole process for the work of a program that does not tell", () => {
     const { work, fromFirst, startSeconds } = figuresOf(5_000, process, {});
     expect({ work, fromFirst, startSeconds }).toEqual({ work: 1_000, fromFirst: undefined, startSeconds: undefined });
+    expect(figuresOf(5_000, process, { workMs: 500 })).toMatchObject({ work: 10_000, whole: 1_000 });
   });
 
   it("are summed up as medians with their ranges, and the highest peak of memory", () => {

@@ -26,7 +26,7 @@ export const psqlCopy: Contestant = {
       };
     };
   },
-  read: () => ({}),
+  read: (stdout) => ({ workMs: Number(/^Time: ([\d.]+) ms/m.exec(stdout)?.[1]) }),
 };
 
 /** Writes the rows of the first `records` payments that are large, as COPY reads them, unless they are there. */

@@ -38,6 +38,8 @@ export interface RunReport {
   readonly firstRecordAtMs?: number;
   /** The result was complete, and durable where the workload says so. */
   readonly doneAtMs?: number;
+  /** How long the work took, from a program that tells that instead of its start and end. */
+  readonly workMs?: number;
   /** Undefined or empty where the result is elsewhere: in the output topic or table. */
   readonly digest?: Digest;
 }

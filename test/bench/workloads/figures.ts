@@ -40,10 +40,11 @@ export interface Ratio {
 export function figuresOf(records: number, process: MeasuredProcess, report: RunReport): Figures {
   const { spawnedAtMs, exitedAtMs, cpuSeconds, peakMb } = process;
   const { startedAtMs = spawnedAtMs, firstRecordAtMs, doneAtMs = exitedAtMs } = report;
+  const { workMs = doneAtMs - startedAtMs } = report;
   // Clocks tell whole milliseconds.
   const perSecond = (fromMs: number, untilMs: number) => (records / Math.max(1, untilMs - fromMs)) * 1000;
   return {
-    work: perSecond(startedAtMs, doneAtMs),
+    work: perSecond(0, workMs),
     fromFirst: firstRecordAtMs === undefined ? undefined : perSecond(firstRecordAtMs, doneAtMs),
     whole: perSecond(spawnedAtMs, exitedAtMs),
     startSeconds: firstRecordAtMs === undefined ? undefined : (firstRecordAtMs - spawnedAtMs) / 1000,

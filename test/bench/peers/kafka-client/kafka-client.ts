@@ -73,10 +73,14 @@ export const producerPerf: Contestant = {
       return { file: "java", args: [...java, main, ...args] };
     };
   },
-  read: (stdout) => ({ digest: { rows: Number(/^(\d+) records sent/.exec(lastLine(stdout))?.[1] ?? Number.NaN) } }),
+  read: readProducerPerf,
 };
 
-/** It says how many records were sent in all. */
-function lastLine(stdout: string): string {
-  return stdout.trim().split("\n").at(-1) ?? "";
+/** The tool's last line says how many records were sent in all, and how many a second. */
+function readProducerPerf(stdout: string): RunReport {
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  const [rows = Number.NaN, perSecond = Number.NaN] = (/^(\d+) records sent, ([\d.]+) records\/sec/.exec(line) ?? [])
+    .slice(1)
+    .map(Number);
+  return { workMs: (rows / perSecond) * 1000, digest: { rows } };
 }
