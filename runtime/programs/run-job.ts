@@ -1,10 +1,12 @@
 // `runJob`: runs a job in terms until it is done, stopped, fenced or failed. Whatever can be tried again ends the term,
 // and after a pause (retries.ts) a new one recovers from the log.
+import { availableParallelism } from "node:os";
 import type { Clock } from "../clock.ts";
 import type { Job, Trigger } from "../contract/job.ts";
 import type { Heartbeat } from "../contract/store.ts";
 import { checkTrigger } from "../define-job.ts";
 import { waitForOtherRun } from "../engine/heartbeat.ts";
+import { inlineTasks } from "../engine/inline-tasks.ts";
 import { newRunMemory } from "../engine/look.ts";
 import { runTerm } from "../engine/scheduler.ts";
 import { openTerm, type TermInput } from "../engine/term.ts";
@@ -14,6 +16,7 @@ import { newRunIdentity } from "../journal/may-take-over.ts";
 import { chooseTasks, type ThreadOptions } from "./choose-tasks.ts";
 import { type ProgramOptions, withProgram } from "./program.ts";
 import { Retries } from "./retries.ts";
+import { ThreadAdvice } from "./thread-advice.ts";
 
 export interface RunOptions extends ProgramOptions, ThreadOptions {
   /** Instead of the job's own trigger. */
@@ -53,9 +56,14 @@ export function runJob(job: Job, options: RunOptions = {}): Promise<RunResult> {
   return withProgram(job, options, async ({ job: definition, store, baseDir, clock, signal }) => {
     const trigger = options.trigger === undefined ? definition.trigger : checkTrigger(options.trigger);
     const totals = new Totals(clock);
+    const advice = new ThreadAdvice(availableParallelism());
     const onEvent: JobListener = (event) => {
       totals.add(event);
       options.onEvent?.(event);
+      if (event.type !== "completed" || tasks !== inlineTasks || definition.source.isInMemory) return;
+      const { user, system } = process.cpuUsage();
+      const message = advice.completed(event.plan, { elapsedMs: clock.elapsed(), cpuMs: (user + system) / 1_000 });
+      if (message !== undefined) options.onEvent?.({ type: "warning", message });
     };
     const abortSignal = options.abortSignal ?? new AbortController().signal;
     const job = { ...definition, trigger };

@@ -87,9 +87,14 @@ describe("the installed package", { timeout: 120_000 }, () => {
 
   afterAll(() => temporary[Symbol.dispose]());
 
-  async function expectItRuns(folder: string, command: readonly [string, ...string[]], first: readonly string[]) {
+  async function expectItRuns(
+    folder: string,
+    command: readonly [string, ...string[]],
+    first: readonly string[],
+    flags: readonly string[] = [],
+  ) {
     const [file, ...args] = command;
-    const firstRun = await run(file, [...args, "start", "job.ts"], { cwd: folder, first });
+    const firstRun = await run(file, [...args, "start", "job.ts", ...flags], { cwd: folder, first });
     expect(firstRun, firstRun.stderr).toMatchObject({ code: 0 });
     const rows = readRows(join(folder, "large")).map((row) => JSON.parse(row));
     expect(rows.sort((a, b) => a.id - b.id)).toEqual(expectedRows);
@@ -113,6 +118,16 @@ describe("the installed package", { timeout: 120_000 }, () => {
 
   it.each(["module", "commonjs"] as const)("runs a job on Node 22 in a project of type %s", async (type) => {
     await expectItRuns(makeProject(parent, `on-22-${type}`, type), ["npx", "runtime"], [nodeFolder(22)]);
+  });
+
+  it("runs a job's tasks on threads, which find their code in the package, on Node 22 and 24", async () => {
+    for (const [name, node] of [
+      ["22", nodeFolder(22)],
+      ["24", join(root, "node_modules", "node", "bin")],
+    ] as const) {
+      const folder = makeProject(parent, `threads-on-${name}`, "commonjs");
+      await expectItRuns(folder, ["npx", "runtime"], [node], ["--threads", "2"]);
+    }
   });
 
   it("says what to type on Node 20 where the project has no newer one, with exit code 2", async () => {
