@@ -2,6 +2,7 @@
 // the tree that is made of it once. A dot in a name goes into an object.
 import { ConfigError } from "../errors.ts";
 import { nearest } from "../suggest.ts";
+import { JsonLayout } from "./json-layout.ts";
 
 const KINDS = ["number", "string", "boolean", "json"] as const;
 
@@ -57,6 +58,8 @@ export interface JsonFieldTree {
   readonly byLength: readonly (readonly JsonField[] | undefined)[];
   /** All fields with null: what a value is made from, so that all values have one shape. */
   readonly empty: Readonly<Record<string, null>>;
+  /** What the scanner learned of such objects. */
+  readonly layout: JsonLayout<JsonField>;
 }
 
 /** The fields as a tree, and how many slots it needs. @throws ConfigError a name or a type cannot be right */
@@ -94,7 +97,8 @@ function treeOf(entries: readonly WantedField[], above: string, newSlot: () => n
     while (byLength.length <= length) byLength.push(undefined);
     byLength[length] = [...(byLength[length] ?? []), field];
   }
-  return { fields, byLength, empty: Object.fromEntries(fields.map(({ name }) => [name, null])) };
+  const empty = Object.fromEntries(fields.map(({ name }) => [name, null]));
+  return { fields, byLength, empty, layout: new JsonLayout() };
 }
 
 function fieldOf(name: string, of: readonly WantedField[], above: string, newSlot: () => number): JsonField {

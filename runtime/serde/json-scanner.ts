@@ -1,146 +1,158 @@
 // Finds wanted fields in the bytes of a JSON object in one pass, without building what nobody asked for. It either
 // takes the document exactly as JSON.parse would, or says no: then the caller parses it and finds out what is wrong. It
-// says no to whatever is rare or not as wanted: duplicate wanted keys, escaped keys, deep nesting, another type.
+// says no to whatever is rare or not as wanted: duplicate wanted keys, escaped keys, deep nesting, another type. For
+// each member it first looks whether it is the one that was there in documents before.
 import { asciiText } from "./ascii-text.ts";
+import {
+  CLOSE_OBJECT,
+  COMMA,
+  isDigit,
+  JsonBytes,
+  LETTER_F,
+  LETTER_N,
+  LETTER_T,
+  MAX_DEPTH,
+  NO,
+  OPEN_OBJECT,
+  QUOTE,
+  skipPlain,
+} from "./json-bytes.ts";
 import type { JsonField, JsonFieldTree } from "./json-fields.ts";
+import { isAt } from "./json-layout.ts";
 import { NumberReader } from "./number-reader.ts";
-
-/** Nothing was found for a field. No JSON value is it. */
-export const ABSENT = Symbol("absent");
-
-const NO = -1;
-const MAX_DEPTH = 64;
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const LETTER_F = 0x66;
-const LETTER_N = 0x6e;
-const LETTER_T = 0x74;
-const LETTER_U = 0x75;
-const SPACE = 0x20;
-/** What may follow a backslash. */
-const ESCAPED: readonly number[] = [...Buffer.from('"\\/bfnrtu')];
-
-/** What a byte is inside of a string. */
-const PLAIN = 0;
-const ENDS = 1;
-const ESCAPES = 2;
-const FORBIDDEN = 3;
-const BEYOND_ASCII = 4;
-const KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
-  if (byte === QUOTE) return ENDS;
-  if (byte === 0x5c) return ESCAPES;
-  if (byte < SPACE) return FORBIDDEN;
-  return byte < 0x80 ? PLAIN : BEYOND_ASCII;
-});
 
 /** Reads one document after another; what it found is in `slots` until the next. */
 export class JsonScanner {
-  /** By a field's slot: its value, or ABSENT. */
+  /** By a field's slot: its value; undefined, which is none of JSON's, when there was none. */
   readonly slots: unknown[];
   private readonly tree: JsonFieldTree;
+  private readonly bytes = new JsonBytes();
   private readonly numbers = new NumberReader();
-  private buffer: Buffer = Buffer.alloc(0);
-  private end = 0;
-  /** Set when any byte is none of ASCII: then the document must be checked to be UTF-8. */
-  hasMoreThanAscii = false;
+  /** What `otherGap` found beside the value's place: the wanted field, and the gap to expect after this one. */
+  private field: JsonField | undefined;
+  private next = 0;
 
   constructor(tree: JsonFieldTree, slots: number) {
     this.tree = tree;
-    this.slots = new Array(slots).fill(ABSENT);
+    this.slots = new Array(slots).fill(undefined);
   }
 
   /** Whether `buffer` from `start` (inclusive) to `end` (exclusive) was taken. */
   scan(buffer: Buffer, start: number, end: number): boolean {
-    this.buffer = buffer;
-    this.end = end;
-    this.hasMoreThanAscii = false;
-    this.slots.fill(ABSENT);
-    const open = this.skipSpace(start);
-    if (open >= end || buffer[open] !== OPEN_OBJECT) return false;
-    const after = this.object(this.tree, open + 1, 1);
-    return after !== NO && this.skipSpace(after) === end;
+    const { bytes, slots } = this;
+    for (let slot = 0; slot < slots.length; slot++) slots[slot] = undefined;
+    const open = bytes.open(buffer, start, end);
+    return open !== NO && this.object(this.tree, open + 1, 1) === bytes.end;
   }
 
-  /** Reads the members of an object from after its brace; gives the place after its end. */
+  /**
+   * Reads the members of an object from after its brace; gives the place after its end. It is the hottest loop: what
+   * most members are is in it, and all else in functions.
+   */
   private object(tree: JsonFieldTree, start: number, depth: number): number {
-    const { buffer } = this;
+    const { bytes, slots } = this;
+    const { buffer, view, end, wordsEnd } = bytes;
+    const { gaps } = tree.layout;
     let at = start;
-    if ((buffer[at] as number) <= SPACE) at = this.skipSpace(at);
-    if (buffer[at] === CLOSE_OBJECT) return at + 1;
+    // The place of the gap that is to be expected; 0 for the first member, and only for that.
+    let next = 0;
     for (;;) {
-      if (buffer[at] !== QUOTE) return NO;
-      const nameStart = at + 1;
-      at = this.name(nameStart);
+      let field: JsonField | undefined;
+      const gap = next < gaps.length ? gaps[next] : undefined;
+      if (gap !== undefined && isAt(gap, view, at, end)) {
+        field = gap.field;
+        at += gap.length;
+        next++;
+      } else {
+        if (at >= end) return NO;
+        const afterSpace = bytes.skipSpace(at);
+        if (buffer[afterSpace] === CLOSE_OBJECT) return afterSpace + 1;
+        at = this.otherGap(tree, at, afterSpace, next);
+        if (at === NO) return NO;
+        field = this.field;
+        next = this.next;
+      }
+      const byte = buffer[at] as number;
+      if (byte === QUOTE) {
+        const inside = at + 1;
+        at = skipPlain(buffer, view, inside, end, wordsEnd);
+        const isPlain = at < end && buffer[at] === QUOTE;
+        if (field === undefined) at = isPlain ? at + 1 : bytes.skipString(at);
+        else if (!isPlain || field.kind !== "string" || slots[field.slot] !== undefined) {
+          at = this.value(field, inside - 1, depth);
+        } else slots[field.slot] = asciiText(buffer, inside, at++);
+      } else if (field !== undefined) at = this.value(field, at, depth);
+      else at = isDigit(byte) ? bytes.skipNumber(at) : bytes.skipValue(at, depth);
       if (at === NO) return NO;
-      const field = this.fieldNamed(tree, nameStart, at);
-      at++;
-      if ((buffer[at] as number) <= SPACE) at = this.skipSpace(at);
-      if (buffer[at] !== COLON) return NO;
-      at++;
-      if ((buffer[at] as number) <= SPACE) at = this.skipSpace(at);
-      at = field === undefined ? this.skipValue(at, depth) : this.value(field, at, depth);
-      if (at === NO) return NO;
-      if ((buffer[at] as number) <= SPACE) at = this.skipSpace(at);
-      const next = buffer[at++];
-      if (next === CLOSE_OBJECT) return at;
-      if (next !== COMMA) return NO;
-      if ((buffer[at] as number) <= SPACE) at = this.skipSpace(at);
     }
+  }
+
+  /**
+   * The place of a member's value where another gap stands than the one that was expected: from `start`, where the
+   * value before ended, over `afterSpace`, where its comma must be, unless it is the first member.
+   */
+  private otherGap({ layout, byLength }: JsonFieldTree, start: number, afterSpace: number, expected: number): number {
+    const { bytes } = this;
+    const { buffer, view, end } = bytes;
+    const found = layout.find(view, start, end, expected);
+    const gap = layout.gaps[found];
+    if (gap !== undefined) {
+      this.field = gap.field;
+      this.next = found + 1;
+      return start + gap.length;
+    }
+    const isFirst = expected === 0;
+    let at = afterSpace;
+    if (!isFirst) {
+      if (buffer[at] !== COMMA) return NO;
+      at = bytes.skipSpace(at + 1);
+    }
+    if (buffer[at] !== QUOTE) return NO;
+    const name = at + 1;
+    at = this.skipName(name);
+    if (at === NO) return NO;
+    this.field = fieldNamed(byLength[at - name], buffer, name);
+    at = bytes.skipColon(at + 1);
+    if (at !== NO) this.next = layout.missed(expected, view, start, at, this.field);
+    return at;
   }
 
   /** The place of the quote that ends a name without escapes. */
-  private name(start: number): number {
-    const { buffer, end } = this;
-    for (let at = start; at < end; at++) {
-      const kind = KINDS[buffer[at] as number] as number;
-      if (kind === PLAIN) continue;
-      if (kind === ENDS) return at;
-      if (kind !== BEYOND_ASCII) return NO;
-      this.hasMoreThanAscii = true;
+  private skipName(start: number): number {
+    const { bytes } = this;
+    const { buffer, view, end, wordsEnd } = bytes;
+    let at = start;
+    for (;;) {
+      at = skipPlain(buffer, view, at, end, wordsEnd);
+      if (at >= end) return NO;
+      if (buffer[at] === QUOTE) return at;
+      at = bytes.skipBeyondAscii(at);
+      if (at === NO) return NO;
     }
-    return NO;
-  }
-
-  private fieldNamed(tree: JsonFieldTree, start: number, end: number): JsonField | undefined {
-    const candidates = tree.byLength[end - start];
-    if (candidates === undefined) return undefined;
-    for (const field of candidates) if (this.isAt(field.bytes, start)) return field;
-    return undefined;
-  }
-
-  private isAt(bytes: Uint8Array, start: number): boolean {
-    const { buffer } = this;
-    for (let index = 0; index < bytes.length; index++) if (bytes[index] !== buffer[start + index]) return false;
-    return true;
   }
 
   /** Reads a wanted field's value into its slot; gives the place after it. */
   private value(field: JsonField, at: number, depth: number): number {
-    const { buffer, slots } = this;
-    if (at >= this.end || slots[field.slot] !== ABSENT) return NO;
-    const byte = buffer[at];
+    const { bytes, slots } = this;
+    if (slots[field.slot] !== undefined) return NO;
+    const byte = bytes.buffer[at];
     if (byte === LETTER_N) {
       if (!field.isOptional) return NO;
       slots[field.slot] = null;
-      return this.literal(at, "null");
+      return bytes.skipWord(at, "null");
     }
     switch (field.kind) {
       case "number": {
-        const after = this.numbers.read(buffer, at, this.end);
+        const after = this.numbers.read(bytes, at);
         slots[field.slot] = this.numbers.value;
         return after;
       }
       case "string":
-        return byte === QUOTE ? this.string(field, at + 1) : NO;
+        return byte === QUOTE ? this.otherString(field, at) : NO;
       case "boolean":
         if (byte !== LETTER_T && byte !== LETTER_F) return NO;
         slots[field.slot] = byte === LETTER_T;
-        return this.literal(at, byte === LETTER_T ? "true" : "false");
+        return bytes.skipWord(at, byte === LETTER_T ? "true" : "false");
       case "json":
         return this.any(field, at, depth);
       case "object":
@@ -150,119 +162,32 @@ export class JsonScanner {
     }
   }
 
-  private string(field: JsonField, start: number): number {
-    const { buffer, end } = this;
-    let isAscii = true;
-    for (let at = start; at < end; at++) {
-      const kind = KINDS[buffer[at] as number] as number;
-      if (kind === PLAIN) continue;
-      if (kind === ENDS) {
-        this.slots[field.slot] = isAscii ? asciiText(buffer, start, at) : buffer.toString("utf8", start, at);
-        return at + 1;
-      }
-      if (kind === ESCAPES) return this.escaped(field, start, at);
-      if (kind === FORBIDDEN) return NO;
-      isAscii = false;
-      this.hasMoreThanAscii = true;
-    }
-    return NO;
-  }
-
-  /** A string with escapes: found to its end here, and left to JSON.parse. */
-  private escaped(field: JsonField, start: number, firstEscape: number): number {
-    const after = this.skipString(firstEscape);
-    if (after !== NO) this.slots[field.slot] = JSON.parse(this.buffer.toString("utf8", start - 1, after));
+  /** A string that is not plain ASCII. Its escapes are left to JSON.parse. */
+  private otherString(field: JsonField, quote: number): number {
+    const { bytes } = this;
+    const after = bytes.skipString(quote + 1);
+    if (after === NO) return NO;
+    const text = bytes.buffer.toString("utf8", quote + 1, after - 1);
+    this.slots[field.slot] = text.includes("\\") ? JSON.parse(`"${text}"`) : text;
     return after;
   }
 
   private any(field: JsonField, start: number, depth: number): number {
-    const after = this.skipValue(start, depth);
-    if (after !== NO) this.slots[field.slot] = JSON.parse(this.buffer.toString("utf8", start, after));
+    const { bytes } = this;
+    const after = bytes.skipValue(start, depth);
+    if (after !== NO) this.slots[field.slot] = JSON.parse(bytes.buffer.toString("utf8", start, after));
     return after;
-  }
-
-  /** The place after a value that nobody wants; it must be JSON all the same. */
-  private skipValue(at: number, depth: number): number {
-    if (at >= this.end) return NO;
-    switch (this.buffer[at]) {
-      case QUOTE:
-        return this.skipString(at + 1);
-      case OPEN_OBJECT:
-        return depth < MAX_DEPTH ? this.object(NOTHING_WANTED, at + 1, depth + 1) : NO;
-      case OPEN_ARRAY:
-        return depth < MAX_DEPTH ? this.skipArray(at + 1, depth + 1) : NO;
-      case LETTER_T:
-        return this.literal(at, "true");
-      case LETTER_F:
-        return this.literal(at, "false");
-      case LETTER_N:
-        return this.literal(at, "null");
-      default:
-        return this.numbers.read(this.buffer, at, this.end);
-    }
-  }
-
-  private skipString(start: number): number {
-    const { buffer, end } = this;
-    for (let at = start; at < end; at++) {
-      const kind = KINDS[buffer[at] as number] as number;
-      if (kind === PLAIN) continue;
-      if (kind === ENDS) return at + 1;
-      if (kind === FORBIDDEN) return NO;
-      if (kind === BEYOND_ASCII) this.hasMoreThanAscii = true;
-      if (kind !== ESCAPES) continue;
-      at = this.skipEscape(at + 1);
-      if (at === NO) return NO;
-    }
-    return NO;
-  }
-
-  /** The last place of an escape whose letter is at `at`. */
-  private skipEscape(at: number): number {
-    const { buffer } = this;
-    if (!ESCAPED.includes(buffer[at] as number)) return NO;
-    if (buffer[at] !== LETTER_U) return at;
-    for (let digit = at + 1; digit <= at + 4; digit++) if (!isHex(buffer[digit] as number)) return NO;
-    return at + 4;
-  }
-
-  private skipArray(start: number, depth: number): number {
-    const { buffer, end } = this;
-    let at = this.skipSpace(start);
-    if (at < end && buffer[at] === CLOSE_ARRAY) return at + 1;
-    for (;;) {
-      at = this.skipValue(at, depth);
-      if (at === NO) return NO;
-      at = this.skipSpace(at);
-      if (at >= end) return NO;
-      const next = buffer[at];
-      if (next === CLOSE_ARRAY) return at + 1;
-      if (next !== COMMA) return NO;
-      at = this.skipSpace(at + 1);
-    }
-  }
-
-  private literal(at: number, word: string): number {
-    const { buffer, end } = this;
-    if (at + word.length > end) return NO;
-    for (let index = 0; index < word.length; index++) if (buffer[at + index] !== word.charCodeAt(index)) return NO;
-    return at + word.length;
-  }
-
-  private skipSpace(start: number): number {
-    const { buffer, end } = this;
-    let at = start;
-    while (at < end) {
-      const byte = buffer[at];
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
-      at++;
-    }
-    return at;
   }
 }
 
-const NOTHING_WANTED: JsonFieldTree = { fields: [], byLength: [], empty: {} };
-
-function isHex(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);
+/** The one of these fields whose name stands at `start`, where a name of their length is. */
+function fieldNamed(fields: readonly JsonField[] | undefined, buffer: Buffer, start: number): JsonField | undefined {
+  if (fields === undefined) return undefined;
+  for (const field of fields) {
+    const { bytes } = field;
+    let index = 0;
+    while (index < bytes.length && bytes[index] === buffer[start + index]) index++;
+    if (index === bytes.length) return field;
+  }
+  return undefined;
 }

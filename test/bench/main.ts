@@ -12,7 +12,9 @@ const benchmarks: Record<string, () => Promise<unknown>> = {
   w5: comparison,
   "batch-cpu": () => import("./batch-cpu.ts"),
   files: () => import("./files.ts"),
+  json: () => import("./projected-json.ts"),
   kafka: () => import("./kafka.ts"),
+  latency: () => import("./latency.ts"),
   stores: () => import("./stores.ts"),
 };
 
