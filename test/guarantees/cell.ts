@@ -5,7 +5,7 @@ import { JobProcess } from "../crash/job-process.ts";
 import { PARTITIONS, problemsOf, recordAt } from "../crash/kafka-rows.ts";
 import { BrokerTopics, message } from "../kafka/broker-topics.ts";
 import type { JobSettings } from "./job.ts";
-import { batchKilledAt, jointPoints, type Point, points } from "./points.ts";
+import { AMID, batchKilledAt, jointPoints, type Point, points } from "./points.ts";
 import { type SinkCase, sinks } from "./sinks.ts";
 import { type StoreCase, stores } from "./stores.ts";
 import type { Where } from "./where.ts";
@@ -28,7 +28,8 @@ export interface Cell {
 
 /** The points of a route that differ. */
 export function pointsOf({ sink, store }: Pick<Cell, "sink" | "store">): readonly Point[] {
-  return sink.joins.includes(store.name) ? jointPoints : points;
+  if (sink.joins.includes(store.name)) return jointPoints;
+  return sink.halfway === undefined ? points.filter((point) => point !== AMID) : points;
 }
 
 /** Every sink with every store at every point, in the order of the table. */

@@ -1,5 +1,5 @@
 // The matrix of docs/guarantees.md on real servers: a job from Kafka to each sink with its checkpoint in each store is
-// killed at six points of a batch, started again, and readers that share nothing with it find each record's row once
+// killed at each point of a batch, started again, and readers that share nothing with it find each record's row once
 // and in order. NIGHTLY=1 plays every cell; otherwise each sink and each store has one, at other points each time.
 // With GUARANTEES=write, what was found of the cells that were played is put into the page's table.
 import { mkdtempSync, rmSync } from "node:fs";

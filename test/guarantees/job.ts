@@ -1,13 +1,13 @@
 // The job of the matrix: a topic, each record a row. It says on stderr which batch it begins, "@begin 1 runs", and
-// kills itself at the point that its settings name. The points are in wrappers around sink and store, and in the
-// pipeline: nothing in the product knows of them.
+// kills itself at the point that its settings name. The points are in wrappers around sink and store, or around what a
+// sink writes with, and in the pipeline: nothing in the product knows of them.
 import { writeSync } from "node:fs";
 import { map, tap } from "rxjs";
 import { type CheckpointStore, defineJob, json, type LogWriter, type Sink } from "tidemark";
 import { kafkaSource } from "tidemark/connectors/kafka";
 import { openStore } from "../../runtime/open-store.ts";
 import type { InputRecord } from "../crash/kafka-rows.ts";
-import { batchKilledAt, type Point } from "./points.ts";
+import { AMID, batchKilledAt, type Point } from "./points.ts";
 import { sinks } from "./sinks.ts";
 import { stores } from "./stores.ts";
 import type { Where } from "./where.ts";
@@ -84,7 +84,9 @@ function oneOf<Case extends { readonly name: string }>(cases: readonly Case[], n
   return found;
 }
 
-const sink = await oneOf(sinks, settings.sink).sink(settings);
+const sinkCase = oneOf(sinks, settings.sink);
+const sink = await sinkCase.sink(settings);
+if (killAt === AMID) await sinkCase.halfway?.(settings, () => passes(AMID));
 const store = await openStore(oneOf(stores, settings.store).url(settings), { baseDir: settings.dir });
 
 // biome-ignore lint/style/noDefaultExport: a job file has one

@@ -21,6 +21,11 @@ export interface SinkCase {
   prepare(where: Where): Promise<void>;
   /** Called in the job's process. */
   sink(where: Where): Promise<Sink<InputRecord>>;
+  /**
+   * Where rows do not appear all together: has `then` called when a half of a batch's rows is there. Called in the job's
+   * process.
+   */
+  halfway?(where: Where, then: () => void): Promise<void>;
   /** What is there, in the order of writing; `expected`: so many rows should be. */
   rows(where: Where, expected: number): Promise<readonly FoundRow[]>;
 }
@@ -98,6 +103,17 @@ const hbase: SinkCase = {
   sink: async ({ servers, name }) => {
     const { hbaseSink } = await import("tidemark/connectors/hbase");
     return hbaseSink({ zookeeper: servers.hbase.zookeeper, table: name, row: rowKey });
+  },
+  halfway: async ({ name }, then) => {
+    const { RpcTable } = await import("../../connectors/hbase/rpc-table.ts");
+    const { write } = RpcTable.prototype;
+    RpcTable.prototype.write = async function (changes, signal) {
+      if (this.name !== name) return await write.call(this, changes, signal);
+      const half = Math.floor(changes.length / 2);
+      await write.call(this, changes.slice(0, half), signal);
+      then();
+      await write.call(this, changes.slice(half), signal);
+    };
   },
   rows: async ({ servers, name }) => {
     const cells = await scanTable(servers.hbase, name, { signal: AbortSignal.timeout(DEADLINE_MS) });
