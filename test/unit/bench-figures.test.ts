@@ -28,6 +28,7 @@ describe("a run's figures", () => {
     const { work, fromFirst, startSeconds } = figuresOf(5_000, process, {});
     expect({ work, fromFirst, startSeconds }).toEqual({ work: 1_000, fromFirst: undefined, startSeconds: undefined });
     expect(figuresOf(5_000, process, { workMs: 500 })).toMatchObject({ work: 10_000, whole: 1_000 });
+    expect(() => figuresOf(5_000, process, { workMs: Number.NaN })).toThrow("does not tell how long");
   });
 
   it("are summed up as medians with their ranges, and the highest peak of memory", () => {

@@ -19,11 +19,8 @@ export const psqlCopy: Contestant = {
     return async ({ records, database, postgresBin, output }) => {
       const file = join(root, "bench", `rows-${records}.tsv`);
       await writeRows(file, records);
-      return {
-        file: join(postgresBin, "psql"),
-        args: ["-q", "-X", database, "-c", `\\copy ${output} from '${file}'`],
-        env,
-      };
+      const commands = ["\\timing on", `\\copy ${output} from '${file}'`].flatMap((command) => ["-c", command]);
+      return { file: join(postgresBin, "psql"), args: ["-q", "-X", database, ...commands], env };
     };
   },
   read: (stdout) => ({ workMs: Number(/^Time: ([\d.]+) ms/m.exec(stdout)?.[1]) }),

@@ -36,11 +36,15 @@ export interface Ratio {
   readonly counts: boolean;
 }
 
-/** The figures of one run over `records`. */
+/**
+ * The figures of one run over `records`.
+ * @throws Error the program did not tell how long its work took, though it does
+ */
 export function figuresOf(records: number, process: MeasuredProcess, report: RunReport): Figures {
   const { spawnedAtMs, exitedAtMs, cpuSeconds, peakMb } = process;
   const { startedAtMs = spawnedAtMs, firstRecordAtMs, doneAtMs = exitedAtMs } = report;
   const { workMs = doneAtMs - startedAtMs } = report;
+  if (!Number.isFinite(workMs)) throw new Error("what it printed does not tell how long its work took");
   // Clocks tell whole milliseconds.
   const perSecond = (fromMs: number, untilMs: number) => (records / Math.max(1, untilMs - fromMs)) * 1000;
   return {
