@@ -76,20 +76,14 @@ export class Connections implements AsyncDisposable {
     }
   }
 
-  /** Opens a transaction on a connection of its own. @throws TransientError | ConfigError */
+  /** A transaction on a connection of its own. @throws TransientError | ConfigError */
   async begin(limits: TransactionLimits, signal: AbortSignal): Promise<Transaction> {
     const client = await this.#connect("connect", signal);
     const transaction: Transaction = new Transaction(client, this.address, limits, () =>
       this.#transactions.delete(transaction),
     );
     this.#transactions.add(transaction);
-    try {
-      await transaction.begin(signal);
-      return transaction;
-    } catch (error) {
-      transaction.destroy();
-      throw error;
-    }
+    return transaction;
   }
 
   /** Ends what is open, without effect. */

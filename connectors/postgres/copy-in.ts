@@ -1,5 +1,6 @@
-// One `copy … from stdin` as the driver's query queue takes it: the bytes are ready, so they follow the server's
-// consent in one go. After a failure the server skips what is left, and the connection can be used again.
+// One `copy … from stdin` as the driver's query queue takes it: the bytes are ready, so they follow the statement at
+// once, without waiting for the server's consent. It drops them where it refuses the statement, and what is left of them
+// after a failure, and the connection can be used again.
 // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY)
 import type { Connection, Submittable } from "pg";
 
@@ -17,7 +18,7 @@ export class CopyIn implements Submittable {
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  /** @param statement ends with `from stdin`; the bytes are in its format */
+  /** @param statement ends with `from stdin`, and may have others before it; the bytes are in its format */
   constructor(statement: string, chunks: readonly Uint8Array[]) {
     this.#statement = statement;
     this.#chunks = chunks;
@@ -29,17 +30,21 @@ export class CopyIn implements Submittable {
     this.done.catch(() => undefined);
   }
 
-  submit(connection: Connection): void {
+  submit(given: Connection): void {
+    const connection = given as Connection & CopyConnection;
+    const { stream } = connection;
+    // In one piece, as far as the system takes it.
+    stream.cork();
     connection.query(this.#statement);
-  }
-
-  handleCopyInResponse(connection: CopyConnection): void {
     // The driver takes Buffers; these are views.
     for (const { buffer, byteOffset, byteLength } of this.#chunks) {
       connection.sendCopyFromChunk(Buffer.from(buffer, byteOffset, byteLength));
     }
     connection.endCopyFrom();
+    stream.uncork();
   }
+
+  handleCopyInResponse(): void {}
 
   handleCommandComplete(): void {}
 

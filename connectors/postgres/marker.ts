@@ -1,6 +1,7 @@
 // The sink's memory of the newest batch in a table, per lineage: a row with batchId, plan hash and the epoch that may
 // write. Opening raises the epoch; sealing a batch changes the row only if the epoch is still the own one, in the
-// transaction of the batch's rows. A frozen writer's open transaction would hold the row and its rows' keys: its
+// transaction of the batch's rows. So nobody else can have marked a batch in between, and one beyond all that was there
+// and all that was tried since needs no look. A frozen writer's open transaction would hold the row and its rows' keys: its
 // session is ended, which needs no more than being the same user.
 import { type Batch, CheckpointCorruptError, type SinkContext, TransientError } from "../../runtime/index.ts";
 import type { Connections } from "./connections.ts";
@@ -36,6 +37,8 @@ export class Marker {
   readonly #table: string;
   readonly #target: string;
   readonly #context: SinkContext;
+  /** No later batch is marked, unless by a higher epoch, which lets none of this one's through. */
+  #newestBatchId = Number.POSITIVE_INFINITY;
 
   /** @param target the table, by the name that is the same for every spelling of it */
   constructor(schema: string, target: string, context: SinkContext) {
@@ -53,20 +56,22 @@ export class Marker {
     const raised = await transaction.query(
       `insert into ${this.#table} as marker (lineage, target, epoch, job) values ($1, $2, $3, $4)
       on conflict (lineage, target) do update set epoch = excluded.epoch, job = excluded.job
-      where marker.epoch <= excluded.epoch`,
+      where marker.epoch <= excluded.epoch returning batch_id`,
       [lineageId, this.#target, `${epoch}`, jobName],
       { doing, signal },
     );
     if (raised.rowCount !== 1) throw this.#shutOut();
     await transaction.commit(doing, signal);
+    this.#newestBatchId = Number(raised.rows[0]?.batch_id ?? -1);
   }
 
   /**
    * Whether this very batch is in the table.
    * @throws CheckpointCorruptError its number is there under another plan, or a later one is
-   * @throws TransientError a higher epoch has opened the table
+   * @throws TransientError a higher epoch has opened the table, if it is looked for; else `set` says it
    */
   async has(connections: Connections, batch: Batch): Promise<boolean> {
+    if (batch.batchId > this.#newestBatchId) return false;
     const { lineageId, epoch } = this.#context;
     const { rows } = await connections.run(
       `select epoch, batch_id, plan_hash from ${this.#table} where lineage = $1 and target = $2`,
@@ -88,6 +93,7 @@ export class Marker {
   /** Marks the batch as written, in its own transaction. @throws TransientError a higher epoch has opened the table */
   async set(transaction: Transaction, { batchId, planHash }: Batch, signal: AbortSignal): Promise<void> {
     const { lineageId, epoch } = this.#context;
+    this.#newestBatchId = Math.max(this.#newestBatchId, batchId);
     const { rowCount } = await transaction.query(
       `update ${this.#table} set batch_id = $4, plan_hash = $5, written_at = now()
       where lineage = $1 and target = $2 and epoch = $3`,

@@ -1,4 +1,4 @@
-// One open transaction on one connection. Everything that must hold in it is set by `set local`, so that a pooler may
+// One open transaction on one connection; it begins with the first statement. Everything that must hold in it is set by `set local`, so that a pooler may
 // hand the connection to others between transactions. What became of a commit whose reply is lost is unknown, and is
 // said so; a commit that the server turned into a rollback is never taken for one.
 import type { PoolClient, QueryResult } from "pg";
@@ -27,6 +27,8 @@ export class Transaction implements AsyncDisposable {
   readonly #address: Address;
   readonly #limits: TransactionLimits;
   readonly #onEnd: () => void;
+  /** Whether the server has been told to begin. */
+  #hasBegun = false;
   #isOver = false;
   #isBroken = false;
   /** Why the session ended while nothing was asked of it. */
@@ -48,30 +50,21 @@ export class Transaction implements AsyncDisposable {
     return this.#isOver;
   }
 
-  /** Opens it on the server. */
-  async begin(signal: AbortSignal): Promise<void> {
-    const { lockTimeoutMs, statementTimeoutMs, idleTimeoutMs, applicationName } = this.#limits;
-    await this.#ask("begin a transaction", signal, () =>
-      this.#client.query(`begin isolation level read committed;
-        set local lock_timeout = ${lockTimeoutMs};
-        set local statement_timeout = ${statementTimeoutMs};
-        set local idle_in_transaction_session_timeout = ${idleTimeoutMs};
-        set local application_name = '${applicationName}'`),
-    );
-  }
-
   /** @throws what `failureOf` makes of it, with the driver's error as its cause */
   async query(text: string, values: unknown[], { doing, signal }: { doing: string; signal: AbortSignal }) {
+    await this.#begin(signal);
     return await this.#ask<QueryResult>(doing, signal, () => this.#client.query(text, values));
   }
 
   /**
-   * Copies ready bytes into a table.
+   * Copies ready bytes into a table. When it is the first thing, the transaction begins in the same message, of which
+   * the server runs nothing after a failure.
    * @throws the server's own error, which tells line and column
    */
   async copyIn(statement: string, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
-    const copy = new CopyIn(statement, chunks);
+    const copy = new CopyIn(this.#hasBegun ? statement : `${this.#beginning}; ${statement}`, chunks);
     await this.#reply(signal, () => {
+      this.#hasBegun = true;
       this.#client.query(copy);
       return copy.done;
     });
@@ -82,6 +75,7 @@ export class Transaction implements AsyncDisposable {
    * @throws TransientError the server rolled it back instead
    */
   async commit(doing: string, signal: AbortSignal): Promise<void> {
+    await this.#begin(signal);
     let command: string;
     try {
       ({ command } = await this.#ask<QueryResult>(doing, signal, () => this.#client.query("commit"), true));
@@ -97,7 +91,7 @@ export class Transaction implements AsyncDisposable {
   /** Ends it without effect; never fails, since the server rolls back what it hears no more of. */
   async rollback(): Promise<void> {
     if (this.#isOver) return;
-    if (!this.#isBroken && this.#lost === undefined) {
+    if (this.#hasBegun && !this.#isBroken && this.#lost === undefined) {
       const { signal } = new AbortController();
       await this.#reply(signal, () => this.#client.query("rollback"), GRACE_MS).catch(() => undefined);
     }
@@ -117,6 +111,21 @@ export class Transaction implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rollback();
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    await this.#ask("begin a transaction", signal, () => this.#client.query(this.#beginning));
+  }
+
+  get #beginning(): string {
+    const { lockTimeoutMs, statementTimeoutMs, idleTimeoutMs, applicationName } = this.#limits;
+    return `begin isolation level read committed;
+      set local lock_timeout = ${lockTimeoutMs};
+      set local statement_timeout = ${statementTimeoutMs};
+      set local idle_in_transaction_session_timeout = ${idleTimeoutMs};
+      set local application_name = '${applicationName}'`;
   }
 
   async #ask<T>(doing: string, signal: AbortSignal, send: () => Promise<T>, mayHaveHappened = false): Promise<T> {
