@@ -35,7 +35,7 @@ it.each(written)("knows a changed byte in a document that is %s", (_, text) => {
 
 it.each(written)("knows members that are left out, doubled or moved in a document that is %s", (_, text) => {
   const read = newDecoder();
-  const parts = text.split(/(?=[,{}])/);
+  const parts = text.split(/(?=[,{}])|(?<=[,{])/);
   for (let from = 0; from < parts.length; from++) {
     for (let to = 0; to < parts.length; to++) {
       for (const kept of [0, 1]) {
@@ -68,6 +68,25 @@ it("reads documents whose members are more, or longer, than it cares to learn", 
   const names = Array.from({ length: 200 }, (_, index) => `${"n".repeat(index)}-${index}`);
   const document = Buffer.from(`{${names.map((name) => `"${name}":[{}]`).join(",")},"user":"u","id":3}`);
   for (let count = 0; count < 3; count++) expect(read(document)).toEqual(expected(document));
+});
+
+it.each(["note", "skipped"])("takes well-formed UTF-8 and nothing else in a text that is %s", (name) => {
+  const read = newDecoder();
+  const [before, after] = [Buffer.from(`{"id":1,"user":"u","${name}":"`), Buffer.from('"}')];
+  // Around each boundary of the table of well-formed sequences.
+  const seconds = [0x22, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0];
+  const others = [0x61, 0x80, 0xbf, 0xc0];
+  for (let first = 0x80; first <= 0xff; first++) {
+    for (const second of seconds) {
+      for (const third of others) {
+        for (const fourth of others) {
+          const document = Buffer.concat([before, Buffer.of(first, second, third, fourth), after]);
+          const [found, wanted] = [read(document), expected(document)];
+          if (!isSame(found, wanted)) expect({ document: document.toString("hex"), found }).toEqual({ found: wanted });
+        }
+      }
+    }
+  }
 });
 
 it.each([

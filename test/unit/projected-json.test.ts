@@ -34,9 +34,9 @@ class Documents {
     return this.below(4) > 0 ? bytes : bytes.subarray(0, this.below(bytes.length + 1));
   }
 
-  /** With what stands between two commas or braces left out, doubled, or moved to the end. */
+  /** With a comma, a brace or what stands between two of them left out, moved or doubled. */
   private rearranged(text: string): string {
-    const parts = text.split(/(?=[,{}])/);
+    const parts = text.split(/(?=[,{}])|(?<=[,{])/);
     const [part = ""] = parts.splice(this.below(parts.length), 1);
     const copies = this.below(3);
     for (let copy = 0; copy < copies; copy++) parts.splice(this.below(parts.length + 1), 0, part);
@@ -144,7 +144,7 @@ it(`gives what JSON.parse gives, or an error where it does (${DOCUMENTS.toLocale
       expect({ seed, document: Buffer.from(bytes).toString(), found }).toEqual({ found: wanted });
     }
   }
-  expect(right).toBeGreaterThan(DOCUMENTS / 4);
+  expect(right).toBeGreaterThan(DOCUMENTS / 5);
 });
 
 it("takes a document out of the middle of a buffer, and nothing around it", () => {
