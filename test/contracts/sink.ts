@@ -1,6 +1,7 @@
 // What every sink must do, as tests. A harness makes an empty place to write to and reads it back by other means than
 // the sink; all else goes through the Sink interface. What only exactly-once sinks can do is asked of those alone.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { handedOver } from "../../runtime/engine/threads/transfer.ts";
 import {
   type Batch,
   type BatchWrite,
@@ -129,6 +130,21 @@ export function sinkContract(harness: SinkHarness): void {
         await write.commit();
       }
       expect(await place.readAll()).toEqual(rowsOf(0, 300));
+    });
+
+    it("takes rows that were encoded in another thread, while the encoder goes on there", async () => {
+      const writer = await open(1n);
+      const write = await begin(writer, batchOf(0));
+      const encoder = place.sink.encoder();
+      for (let from = 0; from < 30; from += 10) {
+        for (const row of rowsOf(from, from + 10)) encoder.add(row);
+        const encoded = encoder.take();
+        if (encoded === undefined) throw new Error("nothing was encoded");
+        const transfer = place.sink.encodesToBytes ? [...handedOver(encoded).buffers] : [];
+        await write.write(structuredClone(encoded, { transfer }));
+      }
+      await write.commit();
+      expect(await place.readAll()).toEqual(rowsOf(0, 30));
     });
 
     it("throws a batch away that is disposed of before its commit", async () => {
