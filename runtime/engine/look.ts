@@ -4,6 +4,7 @@ import { earlier, type PartitionBounds, type Position, partitionKey } from "../c
 import type { LostRange } from "../contract/source.ts";
 import { DataLossError } from "../errors.ts";
 import { type Decision, decide } from "../plan/decide.ts";
+import { finderIn } from "../plan/find-partition.ts";
 import type { Plan } from "../plan/plan.ts";
 import { lostAtPositions, lostParts } from "../plan/plan-ranges.ts";
 import { resolveOffsets } from "../plan/resolve-offsets.ts";
@@ -75,8 +76,8 @@ export async function decideNow(term: Term, memory: RunMemory, standing: Standin
     checkNothingLost(term, positions, all);
     const bounds = pinned(all, job.trigger, memory.ends);
     const isNewJob = positions.length === 0 && batchId === 0;
-    const known = new Set(positions.map(partitionKey));
-    const unknown = bounds.filter((bound) => !known.has(partitionKey(bound)));
+    const known = finderIn(positions);
+    const unknown = bounds.filter((bound) => known(bound) === undefined);
     const starts = isNewJob ? await decideStarts(term, memory, unknown, signal) : earliestOf(unknown);
     const decision = decide({
       positions,

@@ -10,8 +10,9 @@
 //   reset                 positions are those of the entry, nothing is in hand
 //   begin                 a new epoch; for a copy or an import it starts a history anew, unusable until "arrived"
 //   moving                nothing may follow but a copy
-import { type OffsetRange, type Position, partitionKey } from "../contract/positions.ts";
+import { comparePartitions, type OffsetRange, type Position } from "../contract/positions.ts";
 import { CheckpointCorruptError } from "../errors.ts";
+import { finderIn } from "../plan/find-partition.ts";
 import { type Plan, type PoisonRecord, positionsAfter } from "../plan/plan.ts";
 import { type BeginEntry, type CommitEntry, type CompleteEntry, type JournalEntry, startsHistory } from "./entry.ts";
 
@@ -178,15 +179,15 @@ function checkCommit(state: JobState, body: CommitEntry, where: string): void {
 function isSame(some: readonly Position[], others: readonly Position[]): boolean {
   const isThere = (position: Position, index: number) => {
     const other = others[index];
-    return other && partitionKey(position) === partitionKey(other) && position.offset === other.offset;
+    return other && comparePartitions(position, other) === 0 && position.offset === other.offset;
   };
   return some.length === others.length && some.every(isThere);
 }
 
 function checkContiguous(positions: readonly Position[], ranges: readonly OffsetRange[], where: string): void {
-  const known = new Map(positions.map((position) => [partitionKey(position), position.offset]));
+  const known = finderIn(positions);
   for (const range of ranges) {
-    const at = known.get(partitionKey(range));
+    const at = known(range)?.offset;
     if (at === undefined || at === range.fromOffset) continue;
     throw corrupt(
       `${where}: ${range.topic}:${range.partition} begins at ${range.fromOffset}, but the batch before ended at ${at}`,

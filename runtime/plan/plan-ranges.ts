@@ -9,9 +9,9 @@ import {
   type PartitionBounds,
   type Position,
   partitionKey,
-  type TopicPartition,
 } from "../contract/positions.ts";
 import type { LostRange } from "../contract/source.ts";
+import { finderIn } from "./find-partition.ts";
 import { shareLimit } from "./share-limit.ts";
 
 export interface PlanInput {
@@ -36,18 +36,18 @@ export interface PlannedRanges {
 
 /** The ranges of batch `batchId`, at most `limit` offsets in all. */
 export function planRanges({ positions, starts, bounds, ends, limit, batchId }: PlanInput): PlannedRanges {
-  const known = byPartition(positions);
-  const beginnings = byPartition(starts);
-  const endings = byPartition(ends ?? []);
+  const known = finderIn(positions);
+  const beginning = finderIn(starts);
+  const ending = finderIn(ends ?? []);
   const partitions = [...bounds].sort(comparePartitions).flatMap((bound) => {
-    const key = partitionKey(bound);
-    const from = known.get(key)?.offset ?? beginnings.get(key)?.offset;
+    const position = known(bound);
+    const from = position?.offset ?? beginning(bound)?.offset;
     if (from === undefined) return [];
-    const end = endings.get(key)?.offset;
+    const end = ending(bound)?.offset;
     const latest = end === undefined ? bound.latest : earlier(end, bound.latest);
     // What the log has lost counts for nothing in the limit, but the range still begins where the last one ended.
     const readable = from < bound.earliest && bound.earliest <= latest ? bound.earliest : from;
-    return [{ bound, from, readable, lag: latest > readable ? latest - readable : 0n, isNew: !known.has(key) }];
+    return [{ bound, from, readable, lag: latest > readable ? latest - readable : 0n, isNew: position === undefined }];
   });
   const lags = partitions.map(({ lag }) => lag);
   const shares = limit === undefined ? lags : shareLimit(lags, limit, batchId);
@@ -67,9 +67,9 @@ export function planRanges({ positions, starts, bounds, ends, limit, batchId }: 
  * its range.
  */
 export function lostParts(ranges: readonly OffsetRange[], bounds: readonly PartitionBounds[]): LostRange[] {
-  const now = byPartition(bounds);
+  const now = finderIn(bounds);
   return ranges.flatMap((range) => {
-    const bound = now.get(partitionKey(range));
+    const bound = now(range);
     if (range.untilOffset === range.fromOffset) return [];
     if (bound === undefined) return [{ ...range, reason: "the partition is gone" }];
     const parts: LostRange[] = [];
@@ -90,9 +90,9 @@ export function lostParts(ranges: readonly OffsetRange[], bounds: readonly Parti
  * what was read already from a log that has become shorter, so that it is not the same log any more.
  */
 export function lostAtPositions(positions: readonly Position[], bounds: readonly PartitionBounds[]): LostRange[] {
-  const now = byPartition(bounds);
+  const now = finderIn(bounds);
   return positions.flatMap(({ topic, partition, offset }) => {
-    const bound = now.get(partitionKey({ topic, partition })) ?? { earliest: 0n, latest: 0n };
+    const bound = now({ topic, partition }) ?? { earliest: 0n, latest: 0n };
     if (offset < bound.earliest) {
       const reason = `the log begins at ${bound.earliest} now`;
       return [{ topic, partition, fromOffset: offset, untilOffset: bound.earliest, reason }];
@@ -118,8 +118,4 @@ export function withoutLost(range: OffsetRange, lost: readonly OffsetRange[]): O
   }
   if (from < range.untilOffset) rest.push({ ...range, fromOffset: from });
   return rest;
-}
-
-function byPartition<P extends TopicPartition>(items: readonly P[]): Map<string, P> {
-  return new Map(items.map((item) => [partitionKey(item), item]));
 }

@@ -8,6 +8,7 @@ import {
   partitionKey,
   type TopicPartition,
 } from "../contract/positions.ts";
+import { finderIn, isStrictlySorted } from "./find-partition.ts";
 
 /** A range with what identifies the log at its end. */
 export interface PlannedRange extends OffsetRange {
@@ -71,8 +72,9 @@ export function positionsAfter(positions: readonly Position[], { ranges }: Pick<
 
 /** `newer` wins where both have a position; sorted. */
 export function mergePositions(older: readonly Position[], newer: readonly Position[]): Position[] {
-  const byPartition = new Map<string, Position>();
-  for (const position of older) byPartition.set(partitionKey(position), position);
-  for (const position of newer) byPartition.set(partitionKey(position), position);
-  return [...byPartition.values()].sort(comparePartitions);
+  const newerOf = finderIn(newer);
+  const merged = [...older.filter((position) => newerOf(position) === undefined), ...newer].sort(comparePartitions);
+  if (isStrictlySorted(merged)) return merged;
+  // Of what a list names twice, the last counts.
+  return [...new Map(merged.map((position) => [partitionKey(position), position])).values()];
 }
