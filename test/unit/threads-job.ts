@@ -18,6 +18,7 @@ import {
   TransientError,
 } from "tidemark";
 import { fileSink, fileSource } from "tidemark/connectors/files";
+import { postgresSink } from "tidemark/connectors/postgres";
 
 export interface Line {
   readonly p: number;
@@ -29,7 +30,7 @@ export interface ThreadsJobSettings {
   readonly dir: string;
   readonly does?: keyof typeof pipelines;
   /** Default "files". */
-  readonly to?: "files" | "combine" | "function";
+  readonly to?: "files" | "combine" | "function" | { readonly url: string; readonly table: string };
   readonly poison?: "skip" | "dead-letters";
   readonly options?: Partial<Pick<JobOptions, "maxOffsetsPerBatch" | "ordered" | "phaseTimeoutMs" | "threads">>;
 }
@@ -89,6 +90,8 @@ const pipelines = {
   "functions there": (records$: Lines) =>
     records$.pipe(map(({ value }) => (isTheLine(value) ? { ...value, f: () => value } : { ...value }))),
   "instances there": (records$: Lines) => records$.pipe(map(({ value }) => (isTheLine(value) ? new Row(1) : value))),
+  "a number too large there": (records$: Lines) =>
+    records$.pipe(map(({ value }) => (isTheLine(value) ? { ...value, n: 1_000_000 } : { ...value }))),
   "whole records": (records$: Lines) => records$,
   /** The first time, partition 1 fails while the others hold their threads for long. */
   "fails once": (records$: Lines, { partition }: Task) => {
@@ -120,6 +123,7 @@ export function threadsJob(settings: ThreadsJobSettings): Job {
     onPoisonRecord: poisonPolicy(settings),
     ...options,
   };
+  if (typeof to === "object") return defineJob({ ...common, sink: postgresSink(to) });
   switch (to) {
     case "function":
       return defineJob({
