@@ -78,8 +78,8 @@ it.each(["note", "skipped"])("takes well-formed UTF-8 and nothing else in a text
   const others = [0x61, 0x80, 0xbf, 0xc0];
   for (let first = 0x80; first <= 0xff; first++) {
     for (const second of seconds) {
-      for (const third of others) {
-        for (const fourth of others) {
+      for (const third of first < 0xe0 ? [0x61] : others) {
+        for (const fourth of first < 0xf0 ? [0x61] : others) {
           const document = Buffer.concat([before, Buffer.of(first, second, third, fourth), after]);
           const [found, wanted] = [read(document), expected(document)];
           if (!isSame(found, wanted)) expect({ document: document.toString("hex"), found }).toEqual({ found: wanted });
