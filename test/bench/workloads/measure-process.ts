@@ -1,5 +1,5 @@
 // Runs a command to its end and measures it from outside, with all processes that it starts: wall time, CPU time, peak
-// memory. The tree is looked at many times a second; the system's own sum for children that have ended is taken where
+// memory. The tree is looked at ten times a second; the system's own sum for children that have ended is taken where
 // it is larger. Linux only (proc(5)).
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,9 @@ import type { Command } from "./contestant.ts";
 /** Fixed on Linux for all that is reported in /proc. */
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
+/** Children are looked for less often: it means to read about every process of the machine. */
+const CHILDREN_EVERY_LOOKS = 5;
 
 export interface MeasuredProcess {
   /** Milliseconds since 1970. */
@@ -82,34 +84,36 @@ export async function measureProcess(
 
 /** A process and all below it, over time. */
 class Tree {
-  readonly #root: number;
   readonly #members: Set<number>;
   readonly #ticks = new Map<number, number>();
+  #looks = 0;
   peakPages = 0;
 
   constructor(root: number) {
-    this.#root = root;
     this.#members = new Set([root]);
   }
 
   look(): void {
-    const all = allProcesses();
-    // Those whose parent has ended are still known from before.
-    for (let grows = true; grows; ) {
-      grows = false;
-      for (const [pid, { parent }] of all) {
-        if (this.#members.has(pid) || !this.#members.has(parent)) continue;
-        this.#members.add(pid);
-        grows = true;
-      }
-    }
+    if (this.#looks++ % CHILDREN_EVERY_LOOKS === 0) this.#findChildren();
     let pages = 0;
-    for (const [pid, facts] of all) {
-      if (!this.#members.has(pid)) continue;
+    for (const pid of this.#members) {
+      const facts = factsOf(pid);
+      if (facts === undefined) continue;
       pages += facts.pages;
       this.#ticks.set(pid, facts.ticks);
     }
-    if (all.has(this.#root)) this.peakPages = Math.max(this.peakPages, pages);
+    this.peakPages = Math.max(this.peakPages, pages);
+  }
+
+  /** Those whose parent has ended meanwhile are known from before. */
+  #findChildren(): void {
+    const parents = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => [Number(name), factsOf(Number(name))?.parent ?? 0] as const);
+    for (let known = 0; known < this.#members.size; ) {
+      known = this.#members.size;
+      for (const [pid, parent] of parents) if (this.#members.has(parent)) this.#members.add(pid);
+    }
   }
 
   ticks(): number {
@@ -117,16 +121,12 @@ class Tree {
   }
 }
 
-function allProcesses(): Map<number, Facts> {
-  const found = new Map<number, Facts>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const fields = statOf(name);
-    if (fields === undefined) continue;
-    const [parent, user, system, pages] = [fields[1], fields[11], fields[12], fields[21]].map(Number);
-    found.set(Number(name), { parent: parent ?? 0, ticks: (user ?? 0) + (system ?? 0), pages: pages ?? 0 });
-  }
-  return found;
+/** Undefined when it has ended. */
+function factsOf(pid: number): Facts | undefined {
+  const fields = statOf(`${pid}`);
+  if (fields === undefined) return undefined;
+  const [parent = 0, user = 0, system = 0, pages = 0] = [fields[1], fields[11], fields[12], fields[21]].map(Number);
+  return { parent, ticks: user + system, pages };
 }
 
 /** What children of this process that have ended took, and theirs. */
