@@ -3,6 +3,7 @@
 import type { Job } from "../contract/job.ts";
 import { formatRange } from "../contract/positions.ts";
 import { freshHeartbeat } from "../engine/heartbeat.ts";
+import { checkNoLogIsLost } from "../engine/lost-log.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import { brokenOff } from "../journal/may-take-over.ts";
 import { lostAtPositions, lostParts } from "../plan/plan-ranges.ts";
@@ -120,8 +121,13 @@ async function sourceFindings(
         detail,
         hint: "is it the right place? There is nothing in it",
       });
-    const state = history?.state;
-    if (state === undefined) return;
+    if (history === undefined) return;
+    const { state } = history;
+    if (state === undefined) {
+      // Where `start` would refuse, so does this.
+      await attempt("checkpoint", findings, () => checkNoLogIsLost(context.store, reader, job.name, signal));
+      return;
+    }
     const positions = state.positions ?? [];
     const outside = [...lostAtPositions(positions, bounds), ...lostParts(state.inHand?.plan.ranges ?? [], bounds)];
     const inside = positions.filter((p) => !outside.some((o) => o.topic === p.topic && o.partition === p.partition));

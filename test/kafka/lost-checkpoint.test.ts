@@ -16,6 +16,7 @@ import {
   type CheckpointStore,
   copyCheckpoint,
   defineJob,
+  doctor,
   importCheckpoint,
   runJob,
   text,
@@ -120,7 +121,7 @@ describe.each(kinds)("a %s store that was wiped between two runs", (_, lost) => 
     async () => {
       await using kind = await lost();
       await using before = kind.before;
-      const { name, run, sink, produce, warnings } = await newJob();
+      const { name, job, run, sink, produce, warnings } = await newJob();
       const { lineageId } = await run(before);
       await produce("d");
       await run(before);
@@ -136,6 +137,7 @@ describe.each(kinds)("a %s store that was wiped between two runs", (_, lost) => 
       for (const part of [store.url, `the consumer group "${name}"`, lineageId]) expect(told).toContain(part);
       expect(hint).toContain(`--bootstrap-server ${bootstrap} --delete --group ${name}`);
       expect(hint).toContain("adoptGroup: true");
+      expect(await doctor(job(store))).toContainEqual({ check: "checkpoint", status: "problem", detail: told, hint });
       // Nothing was begun, and nothing written.
       expect(await store.bounds(name, signal)).toBeUndefined();
       expect(sink.rows).toHaveLength(4);
