@@ -1,7 +1,8 @@
 // One batch on its way into a table, in one transaction that begins with the first rows. Rows are sent as they come by
 // `copy`, one statement for some hundred KB, and the next are gathered while the server takes the last: when it is the
-// slower one, they become more, up to a megabyte, which it takes with less work a row. So two megabytes are in memory. Then the marker, and the commit: the sink's own, or the store's. In mode "upsert" the rows
-// are copied to a temporary table first, and from there into their own, the last of each key.
+// slower one, they become more, up to a megabyte, which costs it less a row. So two megabytes are in memory at most.
+// Then the marker, and the commit: the sink's own, or the store's. In mode "upsert" the rows are copied to a temporary
+// table first, and from there into their own, the last of each key.
 import type { Batch, BatchWrite, EncodedRows } from "../../runtime/index.ts";
 import type { Connections } from "./connections.ts";
 import { quoted } from "./failures.ts";

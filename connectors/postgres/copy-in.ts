@@ -1,6 +1,6 @@
 // One `copy … from stdin` as the driver's query queue takes it: the bytes are ready, so they follow the statement at
-// once, without waiting for the server's consent. It drops them where it refuses the statement, and what is left of them
-// after a failure, and the connection can be used again.
+// once, without waiting for the server's consent. It drops them where it refuses the statement, and what is left of
+// them after a failure, and the connection can be used again.
 // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY)
 import type { Connection, Submittable } from "pg";
 

@@ -1,8 +1,8 @@
 // The sink's memory of the newest batch in a table, per lineage: a row with batchId, plan hash and the epoch that may
 // write. Opening raises the epoch; sealing a batch changes the row only if the epoch is still the own one, in the
-// transaction of the batch's rows. So nobody else can have marked a batch in between, and one beyond all that was there
-// and all that was tried since needs no look. A frozen writer's open transaction would hold the row and its rows' keys: its
-// session is ended, which needs no more than being the same user.
+// transaction of the batch's rows. So nobody else can have marked a batch in between, and one beyond all that was
+// there and all that was tried since needs no look. A frozen writer's open transaction would hold the row and its
+// rows' keys: its session is ended, which needs no more than being the same user.
 import { type Batch, CheckpointCorruptError, type SinkContext, TransientError } from "../../runtime/index.ts";
 import type { Connections } from "./connections.ts";
 import { quoted } from "./failures.ts";

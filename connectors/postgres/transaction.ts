@@ -1,6 +1,7 @@
-// One open transaction on one connection; it begins with the first statement. Everything that must hold in it is set by `set local`, so that a pooler may
-// hand the connection to others between transactions. What became of a commit whose reply is lost is unknown, and is
-// said so; a commit that the server turned into a rollback is never taken for one.
+// One open transaction on one connection; it begins with the first statement. Everything that must hold in it is set
+// by `set local`, so that a pooler may hand the connection to others between transactions. What became of a commit
+// whose reply is lost is unknown, and is said so; a commit that the server turned into a rollback is never taken for
+// one.
 import type { PoolClient, QueryResult } from "pg";
 import type { Address } from "./address.ts";
 import { awaitReply } from "./await-reply.ts";
