@@ -4,7 +4,7 @@
 /** More than this in one record no broker takes, and lengths must fit 31 bits. */
 const MAX_FIELD_BYTES = 512 * 1024 * 1024;
 /** The most that a length takes. */
-const MAX_LENGTH_BYTES = 5;
+export const MAX_LENGTH_BYTES = 5;
 /** Below this a loop beats a call into the engine. */
 const SHORT_TEXT = 16;
 const NULL_LENGTH = 1;

@@ -5,6 +5,7 @@ import type { EncodedRows, RowEncoder } from "../../runtime/index.ts";
 import { ANYWHERE, placeByKey, placeIn } from "./placement.ts";
 import { RecordBytes } from "./record-bytes.ts";
 import { addHeaders, addJson, addKey, addValue, type Getter, partitionNumber, topicName } from "./row-fields.ts";
+import { RowJson } from "./row-json.ts";
 
 const FIRST_CAPACITY = 64 * 1024;
 
@@ -68,6 +69,7 @@ export class KafkaRowEncoder implements RowEncoder<unknown> {
 class TopicEncoder {
   private readonly topic: string;
   private readonly shape: RowShape;
+  private readonly json = new RowJson();
   private out = new RecordBytes(FIRST_CAPACITY);
   private places: number[] = [];
 
@@ -104,11 +106,11 @@ class TopicEncoder {
 
   /** @returns its placement */
   private addBody(row: unknown): number {
-    const { out, shape } = this;
+    const { out, shape, json } = this;
     const partition = shape.partition && partitionNumber(shape.partition(row));
     const placement = this.addKey(row);
-    if (shape.value === undefined) addJson(out, row);
-    else addValue(out, shape.value(row));
+    if (shape.value !== undefined) addValue(out, shape.value(row));
+    else if (!json.add(out, row)) addJson(out, row);
     if (shape.headers === undefined) out.addVarint(0);
     else addHeaders(out, shape.headers(row));
     return partition === undefined ? placement : placeIn(partition);
