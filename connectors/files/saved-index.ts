@@ -3,6 +3,7 @@
 // now. Failing to save or load costs time, never correctness.
 import { type FileHandle, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { threadId } from "node:worker_threads";
 import { LineIndex, type LineIndexState } from "./line-index.ts";
 import { hashBefore, hashBetween, readBytes } from "./read-bytes.ts";
 
@@ -59,7 +60,8 @@ export async function loadIndex(
 
 /** Saves an index, if it can. */
 export async function saveIndex(savedPath: string, index: LineIndex, fingerprint: Fingerprint): Promise<void> {
-  const temporary = `${savedPath}.${process.pid}.tmp`;
+  // Threads of one job may save it at the same time.
+  const temporary = `${savedPath}.${process.pid}-${threadId}.tmp`;
   const { entryLines, entryBytes, ...rest } = index.state;
   const saved = {
     version: FORMAT_VERSION,

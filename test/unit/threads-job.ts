@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
 import { filter, map, type Observable, reduce, tap } from "rxjs";
 import {
+  DataLossError,
   deadLetter,
   defineJob,
   type Job,
@@ -32,6 +33,7 @@ export interface ThreadsJobSettings {
   /** Default "files". */
   readonly to?: "files" | "combine" | "function" | { readonly url: string; readonly table: string };
   readonly poison?: "skip" | "dead-letters";
+  readonly failOnDataLoss?: boolean;
   readonly options?: Partial<Pick<JobOptions, "maxOffsetsPerBatch" | "ordered" | "phaseTimeoutMs" | "threads">>;
 }
 
@@ -93,6 +95,16 @@ const pipelines = {
   "a number too large there": (records$: Lines) =>
     records$.pipe(map(({ value }) => (isTheLine(value) ? { ...value, n: 1_000_000 } : { ...value }))),
   "whole records": (records$: Lines) => records$,
+  /** Once it says that a part of partition 1 is gone. */
+  "loses a part": (records$: Lines, { partition }: Task) => {
+    const marker = join(settings.dir, "lost");
+    if (partition === 1 && !existsSync(marker)) {
+      writeFileSync(marker, "");
+      const part = { topic: "in", partition: 1, fromOffset: 20n, untilOffset: 30n };
+      throw new DataLossError("a part was deleted", [part], { hint: "bring it back" });
+    }
+    return rowsOf(records$);
+  },
   /** The first time, partition 1 fails while the others hold their threads for long. */
   "fails once": (records$: Lines, { partition }: Task) => {
     const marker = join(settings.dir, "failed");
@@ -112,11 +124,11 @@ function poisonPolicy({ poison, dir }: ThreadsJobSettings): PoisonPolicy {
 
 /** Makes the job. */
 export function threadsJob(settings: ThreadsJobSettings): Job {
-  const { dir, does = "rows", to = "files", options } = settings;
+  const { dir, does = "rows", to = "files", failOnDataLoss = true, options } = settings;
   const sink = fileSink({ dir: join(dir, "out") });
   const common = {
     name: "threads",
-    source: fileSource({ dir: join(dir, "in"), value: json<Line>() }),
+    source: fileSource({ dir: join(dir, "in"), value: json<Line>(), failOnDataLoss }),
     pipeline: pipelines[does] as (records$: Lines, task: Task) => Observable<Line>,
     checkpoint: `file:${join(dir, "checkpoint")}`,
     trigger: "available-now" as const,

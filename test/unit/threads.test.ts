@@ -110,6 +110,15 @@ describe("on threads, a job", () => {
     expect(rowsIn(two, "dead")).toEqual(rowsIn(one, "dead"));
   });
 
+  test("says what of the log is gone, or goes on without it", async () => {
+    const [one, two] = [folder(), folder()];
+    const message = "a part was deleted: in:1:20-30";
+    expect(await failure({ dir: one, does: "loses a part" })).toMatchObject({ code: "DATA_LOSS", message });
+    const { result, events } = await run({ dir: two, does: "loses a part", failOnDataLoss: false });
+    expect(result).toMatchObject({ records: 170, rows: 170 });
+    expect(events.filter(({ type }) => type === "lost")).toMatchObject([{ lost: [{ partition: 1, fromOffset: 20n }] }]);
+  });
+
   test("goes on with other threads after an error that passes, when some do not let go", async () => {
     const dir = folder();
     const { result, events } = await run({ dir, does: "fails once" }, { threads: 3 });

@@ -97,11 +97,15 @@ export class TaskServer {
     return reader;
   }
 
-  /** A log that was made anew after the plan, and before this reader was opened, is not the one that was planned. */
+  /**
+   * Looks at the log once for each partition: it may be newer than what the reader knows; and one that was made anew
+   * after the plan, before this reader was opened, is not the one that was planned.
+   */
   async #checkLog(reader: SourceReader, { range, end }: TaskOrder, signal: AbortSignal): Promise<void> {
     const key = partitionKey(range);
-    if (end === undefined || this.#checked.has(key)) return;
-    const [other] = await reader.mismatches([end], signal);
+    if (this.#checked.has(key)) return;
+    if (end === undefined) await reader.partitions(signal);
+    const [other] = end === undefined ? [] : await reader.mismatches([end], signal);
     if (other !== undefined) {
       const hint = "bring the old log back, or go on without it: runtime reset job.ts --to-earliest";
       throw new DataLossError(`the log is not what it was when the batch was planned (${other.reason})`, [range], {
