@@ -103,7 +103,7 @@ describe("the table", () => {
   it("has a row for each program, ratios, and what was wrong instead of figures", () => {
     const text = comparisonText(comparison);
     expect(text).toContain("4,500 [4,000–5,000]");
-    expect(text).toMatch(/\| Peer +\| +3\.0 ×; – \|/);
+    expect(text).toMatch(/\| Peer +\| +3\.0 ×; –; \(1\.0 ×\) \|/);
     expect(text).toMatch(/\| Broken +\| +– \|/);
     expect(text).toContain("Peer (at least once)");
     expect(text).toContain("- Broken: WRONG RESULT: rows 1");

@@ -2,7 +2,7 @@
 // whole ranges are apart. Pure.
 import type { Spread } from "../report.ts";
 import type { Comparison, Row } from "./compare.ts";
-import { ratioOf, type Summary } from "./figures.ts";
+import { ratioOf } from "./figures.ts";
 import { table } from "./table.ts";
 
 const HEAD = [
@@ -50,24 +50,22 @@ function thousands({ median, min, max }: Spread): string {
   return `${text(median)} [${text(min)}–${text(max)}]`;
 }
 
-/** How many times each of ours is of each other one, of the work, and from the first record. */
+/** How each of ours compares with each other one: in the work, from the first record, and in CPU time. */
 function ratioTable({ rows }: Comparison): string {
   const ours = rows.filter(({ side }) => side === "ours");
   const others = rows.filter(({ side }) => side !== "ours");
   if (others.length === 0) return "No others took part.";
-  const head = ["times as fast as (work; from the first record)", ...ours.map(({ label }) => label)];
+  const head = ["as fast as (work; from the first record; per CPU)", ...ours.map(({ label }) => label)];
   return table([head, ...others.map((other) => [other.label, ...ours.map((own) => ratioCell(own, other))])]);
 }
 
-function ratioCell({ summary: own }: Row, { summary: other }: Row): string {
+function ratioCell({ summary: own }: Row, { side, summary: other }: Row): string {
   if (own === undefined || other === undefined) return "–";
-  const fromFirst =
-    own.fromFirst && other.fromFirst ? ratioText(own.fromFirst, other.fromFirst, roundsOf(own, other)) : "–";
-  return `${ratioText(own.work, other.work, roundsOf(own, other))}; ${fromFirst}`;
-}
-
-function roundsOf(one: Summary, other: Summary): number {
-  return Math.min(one.rounds, other.rounds);
+  const rounds = Math.min(own.rounds, other.rounds);
+  const fromFirst = own.fromFirst && other.fromFirst && ratioText(own.fromFirst, other.fromFirst, rounds);
+  // Of processor time less is better. A floor leaves its work to a server.
+  const cpu = side === "floor" ? "–" : ratioText(other.cpuSeconds, own.cpuSeconds, rounds);
+  return [ratioText(own.work, other.work, rounds), fromFirst ?? "–", cpu].join("; ");
 }
 
 /** In parentheses when it does not count. */
