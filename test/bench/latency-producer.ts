@@ -1,5 +1,5 @@
 // Run by latency.ts: sends records at a steady rate, each with the moment it was handed to the producer in it. What
-// falls behind is sent at once, and its wait is not counted. Arguments: brokers, topic, partitions, records a second,
+// falls behind is sent at once, and its wait is not counted. Says how long each took to be acknowledged, ms. Arguments: brokers, topic, partitions, records a second,
 // seconds.
 import { setTimeout as delay } from "node:timers/promises";
 import { ProduceAcks, Producer } from "@platformatic/kafka";
@@ -8,13 +8,18 @@ const [brokers = "", topic = "", partitionsText, rateText, secondsText] = proces
 const [partitions, rate, seconds] = [Number(partitionsText), Number(rateText), Number(secondsText)];
 const producer = new Producer({ clientId: "bench", bootstrapBrokers: brokers.split(","), retryDelay: 50 });
 const sending = new Set<Promise<unknown>>();
+const acknowledgedMs: number[] = [];
 
 function send(ids: readonly number[]): void {
   const messages = ids.map((id) => {
     const value = JSON.stringify({ id, sentMs: performance.timeOrigin + performance.now() });
     return { topic, partition: id % partitions, value: Buffer.from(value) };
   });
-  const sent = producer.send({ messages, acks: ProduceAcks.LEADER }).finally(() => sending.delete(sent));
+  const began = performance.now();
+  const sent = producer.send({ messages, acks: ProduceAcks.LEADER }).then(() => {
+    sending.delete(sent);
+    for (const _ of ids) acknowledgedMs.push(performance.now() - began);
+  });
   sending.add(sent);
 }
 
@@ -28,3 +33,4 @@ for (let next = 0; next < rate * seconds; ) {
 }
 await Promise.all(sending);
 await producer.close();
+process.stdout.write(JSON.stringify(acknowledgedMs));

@@ -5,7 +5,7 @@
 // part, an append as the file store makes it, is printed beside it. Needs KAFKA_BROKERS.
 // Usage: npm run bench -- latency [--rate N] [--seconds N] [--partitions N] [--only latency,postgres,idle,partitions]
 // [--dir DIR] [--json]
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { link, mkdtemp, open, rm, unlink, writeFile } from "node:fs/promises";
@@ -46,8 +46,6 @@ const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
 const parts = values.only.split(",");
 const admin = new Admin({ clientId: "bench", bootstrapBrokers: brokers.split(",") });
 const results: Record<string, unknown> = {};
-/** What programs have said before their output was asked for. */
-const heard = new WeakMap<ChildProcess, string[]>();
 const dir = await mkdtemp(join(values.dir, "tidemark-bench-"));
 try {
   if (parts.includes("latency")) await measureLatency("latency", "");
@@ -69,10 +67,11 @@ async function measureLatency(name: string, url: string): Promise<void> {
   if (url !== "") await withDatabase(`create table ${topic.table} (id bigint, "sentMs" double precision)`);
   const appends = await appendMs(50);
   const job = start("latency-job.ts", [brokers, topic.name, String(rate * seconds), String(seconds + 30), dir, url]);
-  await delayUntilOpen(job);
+  // Open when it says so: until then records would wait for it.
+  await job.firstSaid;
   const producing = start("latency-producer.ts", [brokers, topic.name, values.partitions, values.rate, values.seconds]);
-  await outputOf(producing);
-  const measured: Measured = JSON.parse((await outputOf(job)).slice("ready\n".length));
+  const acks: number[] = JSON.parse(await outputOf(producing));
+  const measured: Measured = JSON.parse(await outputOf(job));
   if (url !== "") await withDatabase(`drop table ${topic.table}`);
   const { latenciesMs, batchesMs, batches, cpuMs } = measured;
   const found = {
@@ -81,19 +80,21 @@ async function measureLatency(name: string, url: string): Promise<void> {
     batches,
     cpuMsPerBatch: round(cpuMs / batches),
     cpuPercent: round((100 * cpuMs) / measured.wallMs),
+    producerMs: percentiles(acks),
     diskAppendMs: percentiles([...appends, ...(await appendMs(50))]),
   };
   results[name] = found;
   say(`${rate} records/s in ${values.partitions} partitions → ${url === "" ? "nowhere" : "Postgres"}, ms p50 / p99:`);
   say(`  produced → complete ${text(found.latencyMs)}; from batch to batch ${text(found.batchMs)}`);
   say(`  ${batches} batches, ${found.cpuMsPerBatch} ms CPU each (${found.cpuPercent} % of a core)`);
+  say(`  of it the producer: sent → acknowledged by the broker ${text(found.producerMs)}`);
   say(`  of it the disk: write, fsync, link, fsync of the folder ${text(found.diskAppendMs)}`);
 }
 
 async function measureIdle(): Promise<void> {
   await using topic = await newTopic(Number(values.partitions));
   const job = start("latency-job.ts", [brokers, topic.name, "0", String(IDLE_SECONDS + 5), dir, ""]);
-  const { cpuMs, wallMs }: Measured = JSON.parse((await outputOf(job)).slice("ready\n".length));
+  const { cpuMs, wallMs }: Measured = JSON.parse(await outputOf(job));
   results["idle"] = { cpuPercent: round((100 * cpuMs) / wallMs), wallMs: round(wallMs) };
   say(`idle for ${(wallMs / 1000).toFixed(0)} s: ${((100 * cpuMs) / wallMs).toFixed(2)} % of a core`);
 }
@@ -144,25 +145,30 @@ async function appendMs(count: number): Promise<number[]> {
   return found;
 }
 
-function start(program: string, args: readonly string[]): ChildProcess {
-  const file = join(import.meta.dirname, program);
+/** A program that runs, and what it has said so far. */
+interface Program {
+  readonly said: string[];
+  /** When it has said something, or has ended. */
+  readonly firstSaid: Promise<unknown>;
+  /** Its exit code. */
+  readonly ended: Promise<number>;
+}
+
+function start(name: string, args: readonly string[]): Program {
+  const file = join(import.meta.dirname, name);
   const timeout = MOST_SECONDS * 1000;
-  return spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"], timeout });
+  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"], timeout });
+  const said: string[] = [];
+  child.stdout.on("data", (chunk) => said.push(String(chunk)));
+  const ended = once(child, "close").then(([code]) => Number(code));
+  return { said, firstSaid: Promise.race([once(child.stdout, "data"), ended]), ended };
 }
 
-/** The job is open when it says so: until then records would wait for it. */
-async function delayUntilOpen(child: ChildProcess): Promise<void> {
-  if (child.stdout === null) return;
-  const [chunk] = await once(child.stdout, "data");
-  heard.set(child, [String(chunk)]);
-}
-
-async function outputOf(child: ChildProcess): Promise<string> {
-  const chunks = heard.get(child) ?? [];
-  child.stdout?.on("data", (chunk) => chunks.push(String(chunk)));
-  const [code] = await once(child, "close");
-  if (code !== 0) throw new Error(`${child.spawnargs.slice(1, 3).join(" ")} ended with ${code}`);
-  return chunks.join("");
+/** The last line of what it says. */
+async function outputOf({ said, ended }: Program): Promise<string> {
+  const code = await ended;
+  if (code !== 0) throw new Error(`a program ended with ${code}`);
+  return said.join("").trim().split("\n").at(-1) ?? "";
 }
 
 interface Percentiles {
