@@ -44,9 +44,9 @@ async function locateRow(
     if (fromOffset === untilOffset) continue;
     const key = partitionKey(range);
     const skip = new Set(poison.filter((record) => partitionKey(record) === key).map(({ offset }) => offset));
-    const row = (_: unknown, offset: bigint) => {
+    const row = (_: unknown, offset: () => bigint) => {
       counted++;
-      if (counted === rowNumber) found = { topic, partition, offset };
+      if (counted === rowNumber) found = { topic, partition, offset: offset() };
     };
     const task = { job, reader, batchId: plan.batchId, range, parts: [range], skip, signal };
     await runTask(task, { row, flush: async () => {} });

@@ -24,10 +24,10 @@ export interface TaskInput {
 
 export interface TaskOutput {
   /**
-   * Takes one row, and the offset of the record that was fed last, synchronously. Throwing counts as the pipeline's
-   * failure at the record being fed.
+   * Takes one row, and what tells the offset of the record that was fed last, synchronously. Throwing counts as the
+   * pipeline's failure at the record being fed.
    */
-  readonly row: (row: unknown, offset: bigint) => void;
+  readonly row: (row: unknown, offset: () => bigint) => void;
   /**
    * Called between chunks of records, and at the end: the place to write what has been collected. `offset`: next to
    * read.
@@ -80,12 +80,13 @@ class Feed {
   #failure: { error: unknown } | undefined;
   #unsubscribe = () => {};
   isOver = false;
-  lastOffset: bigint;
+  /** The record that was fed last; its offset is a bigint only for those who ask. */
+  #last: SourceRecord | undefined;
 
   constructor(job: NormalizedJob, input: TaskInput, output: TaskOutput, signal: AbortSignal) {
     this.#range = input.range;
     this.#signal = signal;
-    this.lastOffset = input.range.fromOffset - 1n;
+    const offset = () => this.lastOffset;
     const task: Task = { ...input.range, batchId: input.batchId, signal };
     this.#done = new Promise((resolve) => {
       const end = () => {
@@ -103,7 +104,7 @@ class Feed {
         const subscription = rows$.subscribe({
           next: (row) => {
             try {
-              output.row(row, this.lastOffset);
+              output.row(row, offset);
             } catch (error) {
               fail(error);
               this.#unsubscribe();
@@ -116,6 +117,11 @@ class Feed {
         if (this.#failure !== undefined) subscription.unsubscribe();
       });
     });
+  }
+
+  /** Of the record that was fed last; before the first, the one before the range. */
+  get lastOffset(): bigint {
+    return this.#last?.offset ?? this.#range.fromOffset - 1n;
   }
 
   #pipelineOf(job: NormalizedJob, task: Task): Observable<unknown> | undefined {
@@ -146,7 +152,7 @@ class Feed {
     while (next < records.length) {
       const record = records[next++];
       if (record === undefined) continue;
-      this.lastOffset = record.offset;
+      this.#last = record;
       this.#records$.next(record);
       if (this.isOver || this.#gate.isClosed) return next;
     }

@@ -46,8 +46,9 @@ export class OutgoingRows {
   }
 
   /** @throws whatever the encoder throws; PipelineError it is to cross as it is, and cannot */
-  add(row: unknown, offset: bigint): void {
+  add(row: unknown, offsetOf: () => bigint): void {
     if (this.#isPlain) {
+      const offset = offsetOf();
       this.#encoder.add(this.#asSent(row, offset));
       this.#offsets.push(offset);
     } else this.#encoder.add(row);
