@@ -1,7 +1,8 @@
 // What recording takes of a batch: a job from Kafka's JSON (filter, map) to a file, in batches of 10,000 records. In
 // steady state a batch has one append, its completion together with the next plan, and the next batch's records are
-// read while it is under way. So two things are said: how long an append takes, and what a batch pays for it: how much
-// longer batches take than with a checkpoint in memory, in turns. Where a store can be part of its sink's transaction,
+// read while it is under way. So three things are said: how long an append takes; how much of that the process waits with
+// nothing to do; and what a batch pays for it: how much longer batches take than with a checkpoint in memory, in turns
+// (which says little while other programs want the processor). Where a store can be part of its sink's transaction,
 // that is measured too, against the same sink with a checkpoint in memory.
 import { mkdirSync } from "node:fs";
 import { filter, map } from "rxjs";
@@ -22,6 +23,8 @@ const isLarge = ({ amount }: Payment) => amount > 50;
 interface Measured {
   /** In the store, per batch. */
   readonly appendMs: number;
+  /** Of it, when this process had nothing to do but to wait. */
+  readonly idleMs: number;
   readonly batchMs: number;
 }
 
@@ -79,13 +82,14 @@ async function compareRuns(comparisons: readonly Comparison[], rounds: number): 
   }
   for (const [{ name }, { recorded, inMemory }] of results) {
     const appendMs = spread(recorded.map((result) => result.appendMs)).median;
+    const idleMs = spread(recorded.map((result) => result.idleMs)).median;
     const batchMs = spread(recorded.map((result) => result.batchMs)).median;
     const aloneMs = spread(inMemory.map((result) => result.batchMs)).median;
     const ratios = recorded.map((result, round) => result.batchMs / (inMemory[round]?.batchMs ?? 0));
     const { median, min, max } = spread(ratios.map((ratio) => 100 * (ratio - 1)));
     const verdict = median <= MOST_PERCENT ? "ok" : `MORE THAN ${MOST_PERCENT} %`;
     print(
-      `  ${name.padEnd(9)} an append ${appendMs.toFixed(2)} ms; a batch ${batchMs.toFixed(2)} ms,` +
+      `  ${name.padEnd(9)} an append ${appendMs.toFixed(2)} ms, idle ${idleMs.toFixed(2)}; a batch ${batchMs.toFixed(2)} ms,` +
         ` with its checkpoint in memory ${aloneMs.toFixed(2)} ms:` +
         ` ${median.toFixed(1)} % [${min.toFixed(1)}–${max.toFixed(1)}] ${verdict}`,
     );
@@ -99,8 +103,8 @@ interface Results {
 
 async function measure(url: string, place: Place, topic: PaymentsTopic, to: Sink<object>): Promise<Measured> {
   mkdirSync(place.dir, { recursive: true });
-  const [appends, batches]: [number[], number[]] = [[], []];
-  const store = timedStore(await openStore(url, { baseDir: place.dir }), appends);
+  const [appends, idles, batches]: [number[], number[], number[]] = [[], [], []];
+  const store = timedStore(await openStore(url, { baseDir: place.dir }), appends, idles);
   let lastMs: number | undefined;
   const { brokers, input } = topic;
   const job = defineJob({
@@ -123,32 +127,31 @@ async function measure(url: string, place: Place, topic: PaymentsTopic, to: Sink
       if (type !== "completed") return;
       const nowMs = performance.now();
       // Counted from the end of the first batch on, so that starting is not.
-      if (lastMs === undefined) appends.length = 0;
+      if (lastMs === undefined) appends.length = idles.length = 0;
       else batches.push(nowMs - lastMs);
       lastMs = nowMs;
     },
   });
   await store[Symbol.asyncDispose]();
-  return { appendMs: spread(appends).median, batchMs: spread(batches).median };
+  return { appendMs: spread(appends).median, idleMs: spread(idles).median, batchMs: spread(batches).median };
 }
 
 /** The store itself, whose writers note how long their appends take. */
-function timedStore(store: CheckpointStore, appends: number[]): CheckpointStore {
+function timedStore(store: CheckpointStore, appends: number[], idles: number[]): CheckpointStore {
   const takeOver = store.takeOver.bind(store);
   store.takeOver = async (...asked) => {
     const writer = await takeOver(...asked);
     const append = writer.append.bind(writer);
-    writer.append = (...appended) => timed(appends, () => append(...appended));
+    writer.append = async (...appended) => {
+      const [beganMs, before] = [performance.now(), performance.eventLoopUtilization()];
+      try {
+        return await append(...appended);
+      } finally {
+        appends.push(performance.now() - beganMs);
+        idles.push(performance.eventLoopUtilization(before).idle);
+      }
+    };
     return writer;
   };
   return store;
-}
-
-async function timed<Result>(into: number[], work: () => Promise<Result>): Promise<Result> {
-  const began = performance.now();
-  try {
-    return await work();
-  } finally {
-    into.push(performance.now() - began);
-  }
 }
