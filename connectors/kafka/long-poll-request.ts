@@ -28,8 +28,10 @@ export interface EndAnswer {
   readonly topicId: string;
   readonly partition: number;
   readonly errorCode: number;
-  /** The end of what may be read. */
-  readonly availableEnd: bigint;
+  /** The end of what may be read uncommitted. */
+  readonly highWatermark: bigint;
+  /** The end of what may be read committed: not beyond the first open transaction. */
+  readonly lastStableOffset: bigint;
 }
 
 /** The request's fields, in the library's order. */
@@ -94,6 +96,5 @@ function readPartition(reader: Reader, topicId: string): EndAnswer {
   reader.readInt32();
   reader.skip(Math.max(0, reader.readUnsignedVarInt() - 1));
   reader.readTaggedFields();
-  // Where reading uncommitted, brokers say −1 for the last stable offset.
-  return { topicId, partition, errorCode, availableEnd: lastStableOffset >= 0n ? lastStableOffset : highWatermark };
+  return { topicId, partition, errorCode, highWatermark, lastStableOffset };
 }

@@ -49,7 +49,7 @@ export class LongPolls {
       const outcomes = [...leaders].map(([address, of]) => this.outcomeOf(address, of));
       if (outcomes.length === 0) return;
       const outcome = await abortable(Promise.race(outcomes), signal);
-      if (outcome === undefined || outcome.some((answer) => isNews(answer, known.get(keyOf(answer))))) return;
+      if (outcome === undefined || outcome.some((answer) => this.isNews(answer, known.get(keyOf(answer))))) return;
     }
   }
 
@@ -68,6 +68,12 @@ export class LongPolls {
     return outcome;
   }
 
+  /** Whether an answer tells more than is known; undefined: nobody asks about that partition any more. */
+  private isNews({ errorCode, highWatermark, lastStableOffset }: EndAnswer, known: bigint | undefined): boolean {
+    const end = this.options.readCommitted ? lastStableOffset : highWatermark;
+    return known !== undefined && (errorCode !== BrokerError.none || end > known);
+  }
+
   /** Partitions without a leader now are left out: nobody could tell. */
   private byLeader(ends: readonly Position[]): ReadonlyMap<string, WatchedLeader> {
     const { cluster } = this.options.client;
@@ -83,11 +89,6 @@ export class LongPolls {
     }
     return leaders;
   }
-}
-
-/** Whether an answer tells more than is known; undefined: nobody asks about that partition any more. */
-function isNews({ errorCode, availableEnd }: EndAnswer, known: bigint | undefined): boolean {
-  return known !== undefined && (errorCode !== BrokerError.none || availableEnd > known);
 }
 
 function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }): string {

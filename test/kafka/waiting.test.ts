@@ -18,8 +18,11 @@ beforeAll(async () => {
 }, serverStartTimeoutMs);
 afterAll(() => topics[Symbol.asyncDispose]());
 
-function open(topic: string): Promise<SourceReader> {
-  const options = { brokers: [bootstrap], topics: topic, value: text(), mirrorOffsetsToGroup: false };
+function open(
+  topic: string,
+  isolation: "read_committed" | "read_uncommitted" = "read_committed",
+): Promise<SourceReader> {
+  const options = { brokers: [bootstrap], topics: topic, value: text(), mirrorOffsetsToGroup: false, isolation };
   return kafkaSource(options).open({ jobName: "waits", baseDir: "/", warn: () => {} }, signal);
 }
 
@@ -44,6 +47,20 @@ it("an open transaction ends no wait, its commit does", async () => {
   expect(await endsOf(reader)).toMatchObject([{ offset: 1n }, { offset: 1n }]);
   await commit();
   await waiting;
+});
+
+it("reading uncommitted, each record of an open transaction ends a wait", async () => {
+  const topic = await topics.create(1);
+  await using reader = await open(topic, "read_uncommitted");
+  const first = await endsOf(reader);
+  const commit = await topics.openTransaction(topic, [message(0, "open")]);
+  await reader.waitForMore?.(first, signal);
+  const second = await endsOf(reader);
+  expect(second).toMatchObject([{ offset: 1n }]);
+  const waiting = reader.waitForMore?.(second, signal);
+  await topics.produce(topic, [message(0, "after it")]);
+  await waiting;
+  await commit();
 });
 
 it("what is waited for does not hold up what is read meanwhile", async () => {
