@@ -32,7 +32,10 @@ export interface KafkaSourceOptions<V, K = Uint8Array> extends KafkaConnectionOp
   readonly failOnDataLoss?: boolean;
   /** Asked for in one fetch of one partition; a larger batch comes all the same. 1 KiB to 1 GiB, default 1 MiB. */
   readonly fetchMaxBytes?: number;
-  /** Fetched ahead for the next batch, over all partitions; 0 to 4 GiB, default 64 MiB. */
+  /**
+   * Fetched ahead for the next batches, over all partitions, which share it; 0 to 4 GiB, default 64 MiB. Beside it a task
+   * holds two fetches, so that memory depends on these two options and not on the size of batches.
+   */
   readonly maxBufferedBytes?: number;
   /**
    * true (default): after each batch the positions are shown as offsets of the consumer group named as the job. They
