@@ -1,6 +1,6 @@
-// Run by latency.ts: the same number of records in however many partitions a topic has; loads them, or reads them to the
-// end in ten batches and says what that took from the first batch on. Arguments: load or read, brokers, topic, records,
-// a folder.
+// Run by latency.ts: the same number of records in however many partitions a topic has; loads them, or reads them to
+// the end in ten batches and says what that took from the first batch on. Arguments: load or read, brokers, topic,
+// records, a folder.
 import { randomBytes } from "node:crypto";
 import { map } from "rxjs";
 import { kafkaSink, kafkaSource } from "../../connectors/kafka/index.ts";

@@ -1,6 +1,6 @@
 // Run by latency.ts: sends records at a steady rate, each with the moment it was handed to the producer in it. What
-// falls behind is sent at once, and its wait is not counted. Says how long each took to be acknowledged, ms. Arguments: brokers, topic, partitions, records a second,
-// seconds.
+// falls behind is sent at once, and its wait is not counted. Says how long each took to be acknowledged, in ms, as a
+// list. Arguments: brokers, topic, partitions, records a second, seconds.
 import { setTimeout as delay } from "node:timers/promises";
 import { ProduceAcks, Producer } from "@platformatic/kafka";
 
