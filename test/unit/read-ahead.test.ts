@@ -67,6 +67,7 @@ describe("what is read ahead", () => {
     const log = new CountingLog();
     await using ahead = new ReadAhead(log);
     ahead.expect([range(0, 0, 3), range(1, 0, 100)]);
+    await expect.poll(() => log.chunks).toBe(8);
     await allThatFollows();
     expect(log.chunks).toBe(8);
     expect(await offsetsIn(ahead.read(range(0, 0, 3), options()))).toEqual(upTo(3));
