@@ -1,30 +1,36 @@
 // `npm run bench -- NAME [options]`: runs one benchmark. None of them is a test: what they print depends on the
 // machine.
-const comparison = () => import("./workloads/main.ts");
-const benchmarks: Record<string, () => Promise<unknown>> = {
-  all: comparison,
-  quick: comparison,
-  w0: comparison,
-  w1: comparison,
-  w2: comparison,
-  w3: comparison,
-  w4: comparison,
-  w5: comparison,
-  "batch-cpu": () => import("./batch-cpu.ts"),
-  files: () => import("./files.ts"),
-  json: () => import("./projected-json.ts"),
-  kafka: () => import("./kafka.ts"),
-  latency: () => import("./latency.ts"),
-  stores: () => import("./stores.ts"),
-};
+import { print } from "./report.ts";
 
-const name = process.argv[2] ?? "";
-const benchmark = name === "--help" ? comparison : benchmarks[name];
+interface Benchmark {
+  readonly about: string;
+  /** Loading it runs it. */
+  readonly run: () => Promise<unknown>;
+}
+
+/** Tidemark alone, or beside bare code; on the servers that `npm run servers -- env` names, where it needs any. */
+const alone: Readonly<Record<string, Benchmark>> = {
+  "batch-cpu": { about: "what a tiny batch takes of the processor", run: () => import("./batch-cpu.ts") },
+  files: { about: "files to files, beside a bare loop", run: () => import("./files.ts") },
+  json: { about: "projected JSON, beside JSON.parse", run: () => import("./projected-json.ts") },
+  kafka: { about: "Kafka to nothing, Postgres and Kafka, beside psql", run: () => import("./kafka.ts") },
+  latency: { about: "records at a steady rate, idling, many partitions", run: () => import("./latency.ts") },
+  stores: { about: "an append on each store, beside the bare client", run: () => import("./stores.ts") },
+};
+const beside = { about: "beside other engines", run: () => import("./workloads/main.ts") };
+const compared = Object.fromEntries(["all", "quick", "w0", "w1", "w2", "w3", "w4", "w5"].map((name) => [name, beside]));
+
+const name = process.argv[2] ?? "--help";
+const benchmark = { ...alone, ...compared, "--help": beside }[name];
 if (benchmark === undefined) {
-  process.stderr.write(
-    `npm run bench -- NAME [--records N] [--rounds N]; names: ${Object.keys(benchmarks).join(", ")}\n`,
-  );
+  process.stderr.write(`There is no benchmark ${name}; type: npm run bench -- --help\n`);
   process.exitCode = 2;
 } else {
-  await benchmark();
+  if (name === "--help") {
+    print("Tidemark alone, or beside bare code (npm run bench -- NAME [--records N] [--rounds N]):\n");
+    for (const [each, { about }] of Object.entries(alone)) print(`  ${each.padEnd(9)}  ${about}`);
+    print("");
+    process.argv[2] = "--help";
+  }
+  await benchmark.run();
 }

@@ -1,20 +1,23 @@
 // W0: reads all values and counts their bytes.
-import { map, reduce } from "rxjs";
+import { reduce } from "rxjs";
 import { bytes, defineJob } from "../../../runtime/index.ts";
 import { options, payments, Totals } from "./payment.ts";
 
-const totals = new Totals({ records: 0, bytes: 0 });
+const zero = () => ({ records: 0, bytes: 0 });
+const totals = new Totals(zero());
 export const { digest } = totals;
+
+function add(sums: ReturnType<typeof zero>, { value }: { readonly value: Uint8Array }) {
+  sums.records++;
+  sums.bytes += value.byteLength;
+  return sums;
+}
 
 // biome-ignore lint/style/noDefaultExport: the job of a job file is its default export
 export default defineJob({
   ...options,
   source: payments(bytes()),
-  pipeline: (records$) =>
-    records$.pipe(
-      map(({ value }) => value.byteLength),
-      reduce((sums, length) => ({ records: sums.records + 1, bytes: sums.bytes + length }), { records: 0, bytes: 0 }),
-    ),
+  pipeline: (records$) => records$.pipe(reduce(add, zero())),
   sink: (rows) => {
     for (const row of rows) totals.add(row);
   },
