@@ -6,8 +6,8 @@ import { setImmediate } from "node:timers/promises";
 import { type OffsetRange, partitionKey } from "../contract/positions.ts";
 import type { ReadOptions, RecordChunk, SourceReader } from "../contract/source.ts";
 
-/** Over all ranges. A source hands out chunks of a bounded size. */
-const MOST_CHUNKS = 8;
+/** Over all ranges. A chunk is at most a megabyte, and often much less: a batch of 10,000 records of files has 20. */
+const MOST_CHUNKS = 24;
 
 /** An open source's records, some of them early. Closing it gives up what was begun, and leaves the source open. */
 export class ReadAhead implements Pick<SourceReader, "read" | "readRaw">, AsyncDisposable {
