@@ -1,9 +1,9 @@
 // What recording takes of a batch: a job from Kafka's JSON (filter, map) to a file, in batches of 10,000 records. In
 // steady state a batch has one append, its completion together with the next plan, and the next batch's records are
-// read while it is under way. So three things are said: how long an append takes; how much of that the process waits with
-// nothing to do; and what a batch pays for it: how much longer batches take than with a checkpoint in memory, in turns
-// (which says little while other programs want the processor). Where a store can be part of its sink's transaction,
-// that is measured too, against the same sink with a checkpoint in memory.
+// read while it is under way. So three things are said: how long an append takes; how much of that the process waits
+// with nothing to do; and what a batch pays for it: how much longer batches take than with a checkpoint in memory, in
+// turns (which says little while other programs want the processor). Where a store can be part of its sink's
+// transaction, that is measured too, against the same sink with a checkpoint in memory.
 import { mkdirSync } from "node:fs";
 import { filter, map } from "rxjs";
 import { fileSink } from "../../connectors/files/index.ts";
@@ -89,8 +89,8 @@ async function compareRuns(comparisons: readonly Comparison[], rounds: number): 
     const { median, min, max } = spread(ratios.map((ratio) => 100 * (ratio - 1)));
     const verdict = median <= MOST_PERCENT ? "ok" : `MORE THAN ${MOST_PERCENT} %`;
     print(
-      `  ${name.padEnd(9)} an append ${appendMs.toFixed(2)} ms, idle ${idleMs.toFixed(2)}; a batch ${batchMs.toFixed(2)} ms,` +
-        ` with its checkpoint in memory ${aloneMs.toFixed(2)} ms:` +
+      `  ${name.padEnd(9)} an append ${appendMs.toFixed(2)} ms, idle ${idleMs.toFixed(2)};` +
+        ` a batch ${batchMs.toFixed(2)} ms, with its checkpoint in memory ${aloneMs.toFixed(2)} ms:` +
         ` ${median.toFixed(1)} % [${min.toFixed(1)}–${max.toFixed(1)}] ${verdict}`,
     );
   }
