@@ -46,3 +46,10 @@ export const systemClock: Clock = {
   },
   random: () => Math.random(),
 };
+
+/** Resolves when everything that is ready by now has had its turn: answers that have come, timers that are due. */
+export function othersFirst(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -2,7 +2,7 @@
 // fixed number of chunks. What was read stays here until its range is really read, which happens only when its plan is
 // durable (invariant 1); so does an error, which appears there and then. A range that is read in another way than was
 // expected (a part of it, without some records, a second time) is read anew.
-import { setImmediate } from "node:timers/promises";
+import { othersFirst } from "../clock.ts";
 import { type OffsetRange, partitionKey } from "../contract/positions.ts";
 import type { ReadOptions, RecordChunk, SourceReader } from "../contract/source.ts";
 
@@ -70,7 +70,7 @@ export class ReadAhead implements Pick<SourceReader, "read" | "readRaw">, AsyncD
         if (found === "end") break;
         if (++chunks === this.#mostChunks) return;
         // What the batch before waits for goes first: decoding all at once would hold up its commit and its append.
-        await setImmediate();
+        await othersFirst();
         if (round.isOver) return;
       }
     }
