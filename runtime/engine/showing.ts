@@ -8,6 +8,8 @@ import { raceAbort } from "./deadline.ts";
 
 /** The last positions have so long to be shown when the term ends. */
 const LAST_SHOW_MS = 2_000;
+/** People look no oftener; a request with each of hundreds of batches a second would cost more than it shows. */
+const SHOW_EVERY_MS = 100;
 
 export interface ShowingInput {
   readonly reader: SourceReader;
@@ -20,6 +22,8 @@ export interface ShowingInput {
 export class Showing implements AsyncDisposable {
   readonly #input: ShowingInput;
   readonly #stop = new AbortController();
+  /** Ends the pause between two showings, not the showing. */
+  readonly #closing = new AbortController();
   #next: readonly Position[] | undefined;
   #working: Promise<void> | undefined;
 
@@ -38,6 +42,7 @@ export class Showing implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#working === undefined) return;
+    this.#closing.abort(new Error("the term ends"));
     const timer = this.#input.clock.timer(LAST_SHOW_MS, () => this.#stop.abort(new Error("it took too long")));
     try {
       await this.#working;
@@ -47,7 +52,7 @@ export class Showing implements AsyncDisposable {
   }
 
   async #work(): Promise<void> {
-    const { reader, lineageId, onWarning } = this.#input;
+    const { reader, lineageId, clock, onWarning } = this.#input;
     const { signal } = this.#stop;
     while (this.#next !== undefined && !signal.aborted) {
       const positions = this.#next;
@@ -57,6 +62,7 @@ export class Showing implements AsyncDisposable {
       } catch (error) {
         onWarning(`the job's positions could not be shown: ${messageOf(error)}`);
       }
+      await clock.sleep(SHOW_EVERY_MS, this.#closing.signal).catch(() => undefined);
     }
   }
 }
