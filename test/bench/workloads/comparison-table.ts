@@ -3,7 +3,7 @@
 import type { Spread } from "../report.ts";
 import type { Comparison, Row } from "./compare.ts";
 import { ratioOf } from "./figures.ts";
-import { table } from "./table.ts";
+import { failureList, table } from "./table.ts";
 
 const HEAD = [
   "",
@@ -20,13 +20,12 @@ export function comparisonText(comparison: Comparison): string {
   const { workload, title, records, rounds, rows } = comparison;
   const what = `${records.toLocaleString("en")} records, ${rounds} round${rounds === 1 ? "" : "s"}`;
   const measured = table([HEAD, ...rows.map(figuresRow)]);
-  const failures = rows.flatMap(({ label, failures: each }) => each.map((failure) => `- ${label}: ${failure}`));
   return [
     `### ${workload.toUpperCase()}: ${title}`,
     `${what}; median [lowest–highest].`,
     measured,
     ratioTable(comparison),
-    ...(failures.length === 0 ? [] : ["Runs that do not count:", failures.join("\n")]),
+    ...failureList(rows),
   ].join("\n\n");
 }
 

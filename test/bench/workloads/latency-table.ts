@@ -1,19 +1,19 @@
 // The latency comparison as a table in Markdown. Pure.
 import type { Spread } from "../report.ts";
 import type { LatencyComparison, LatencyRow } from "./latency.ts";
-import { table } from "./table.ts";
+import { failureList, table } from "./table.ts";
 
 const HEAD = ["ms", "record p50", "record p99", "batch p50", "batch p99", "CPU, s", "peak, MB"] as const;
 
 /** The table, and a line for each run without figures. */
 export function latencyText({ perSecond, seconds, rounds, rows }: LatencyComparison): string {
-  const failures = rows.flatMap(({ label, failures: each }) => each.map((failure) => `- ${label}: ${failure}`));
   return [
     "### W5: latency, batches back to back, checkpoint in files",
-    `${perSecond.toLocaleString("en")} records a second for ${seconds} s, ${rounds} rounds; median [lowest–highest].` +
-      " A record's time is from being handed to the producer to its batch being recorded as complete.",
+    `${perSecond.toLocaleString("en")} records a second for ${seconds} s, ${rounds} round${rounds === 1 ? "" : "s"}; ` +
+      "median [lowest–highest]. A record's time is from being handed to the producer to its batch being recorded as " +
+      "complete.",
     table([HEAD, ...rows.map(figuresRow)]),
-    ...(failures.length === 0 ? [] : ["Runs that do not count:", failures.join("\n")]),
+    ...failureList(rows),
   ].join("\n\n");
 }
 

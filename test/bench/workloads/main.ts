@@ -96,8 +96,9 @@ function takingPart({ peers: chosenPeers }: Options): readonly LatencyContestant
 
 await new Command("npm run bench --")
   .description(
-    "Tidemark beside other engines and clients, in turns, on a broker of its own. A result is checked before its\n" +
-      "time counts; speeds are medians with their ranges, and a ratio counts where whole ranges are apart.\n\n" +
+    "Tidemark beside other engines and clients, in turns, on a broker of its own. A result is checked " +
+      "before its time counts; speeds are medians with their ranges, and a ratio counts where whole ranges are " +
+      "apart.\n\n" +
       `${workloads.map(({ name, title }) => `  ${name}  ${title}`).join("\n")}\n` +
       `  ${LATENCY}  latency at 1,000 records a second, beside Spark\n` +
       "  all    all of these\n  quick  w1 with a million records beside Kafka Streams, within three minutes",

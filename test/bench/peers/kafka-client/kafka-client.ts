@@ -21,7 +21,7 @@ async function toolsJava(tools: Tools): Promise<string[]> {
 /** `kafka-consumer-perf-test`, for W0. */
 export const consumerPerf: Contestant = {
   name: "java-consumer",
-  label: "Java consumer (kafka-consumer-perf-test 4.3)",
+  label: "Java consumer (perf-test 4.3)",
   side: "peer",
   async prepare(tools) {
     const java = await toolsJava(tools);
@@ -52,7 +52,7 @@ export function readConsumerPerf(stdout: string, { bytes, keyBytes }: Pick<Expec
 /** `kafka-producer-perf-test` in transactions of a second: as many rows of the same size as W4 writes, no input. */
 export const producerPerf: Contestant = {
   name: "java-producer",
-  label: "bare Java producer in transactions (kafka-producer-perf-test 4.3)",
+  label: "Java producer in transactions (perf-test 4.3)",
   side: "floor",
   checked: ["rows"],
   async prepare(tools) {
