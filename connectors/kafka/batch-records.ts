@@ -12,8 +12,8 @@ const ABSENT = -1;
 /** Takes records; `RecordDecoder` is one. */
 export interface RecordTarget {
   /**
-   * Starts are inclusive, ends exclusive, −1 and −1 where there is no value or key. Bytes are valid during the call, and
-   * as long as `parts` is kept; `at` is the record's place in it.
+   * Starts are inclusive, ends exclusive, −1 and −1 where there is no value or key. Bytes are valid during the call,
+   * and as long as `parts` is kept; `at` is the record's place in it.
    */
   add(
     buffer: Buffer,

@@ -1,6 +1,7 @@
-// Fetches that are begun before anybody waits for them. What is wanted is collected until it is worth a request, or until
-// somebody comes for a part of it: then one request a leader brings all of it, so that a thousand partitions with a few
-// records each cost tens of requests, not a thousand. It never changes what is read: what does not come is fetched anew.
+// Fetches that are begun before anybody waits for them. What is wanted is collected until it is worth a request, or
+// until somebody comes for a part of it: then one request a leader brings all of it, so that a thousand partitions with
+// a few records each cost tens of requests, not a thousand. It never changes what is read: what does not come is
+// fetched anew.
 import type { Fetched, Fetcher, WantedFetch } from "./fetcher.ts";
 
 /** Fewer, since the broker goes through all of them for each request. */

@@ -1,5 +1,6 @@
 // Key and headers of a batch's records, read out of the batch's bytes when somebody asks for them. What is given out is
-// a copy. The bytes were checked when the records were offered, and stay in memory as long as one of these records does.
+// a copy. The bytes were checked when the records were offered, and stay in memory as long as one of these records
+// does.
 import type { Header, RecordParts } from "../../runtime/index.ts";
 import { VarintReader } from "./varint-reader.ts";
 

@@ -1,6 +1,6 @@
-// Rows as JSON, written straight into bytes: the very bytes of JSON.stringify, without the string between. It takes what
-// rows mostly are, plain objects of numbers, short ASCII texts, booleans and null; of any other row it writes nothing, and
-// the caller leaves that to JSON.stringify, which also tells what is wrong with it.
+// Rows as JSON, written straight into bytes: the very bytes of JSON.stringify, without the string between. It takes
+// what rows mostly are, plain objects of numbers, short ASCII texts, booleans and null; of any other row it writes
+// nothing, and the caller leaves that to JSON.stringify, which also tells what is wrong with it.
 import { addNumber, MAX_NUMBER_BYTES } from "./json-number.ts";
 import { MAX_LENGTH_BYTES, type RecordBytes, varintSize } from "./record-bytes.ts";
 

@@ -33,8 +33,8 @@ export interface KafkaSourceOptions<V, K = Uint8Array> extends KafkaConnectionOp
   /** Asked for in one fetch of one partition; a larger batch comes all the same. 1 KiB to 1 GiB, default 1 MiB. */
   readonly fetchMaxBytes?: number;
   /**
-   * Fetched ahead for the next batches, over all partitions, which share it; 0 to 4 GiB, default 64 MiB. Beside it a task
-   * holds two fetches, so that memory depends on these two options and not on the size of batches.
+   * Fetched ahead for the next batches, over all partitions, which share it; 0 to 4 GiB, default 64 MiB. Beside it a
+   * task holds two fetches, so that memory depends on these two options and not on the size of batches.
    */
   readonly maxBufferedBytes?: number;
   /**

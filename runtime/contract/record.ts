@@ -6,8 +6,8 @@ export type Header = readonly [name: string, value: Uint8Array];
 
 /**
  * One record of a log, as the pipeline sees it. Offset, key and headers may be read from the log's bytes each time they
- * are asked for: `{ ...record }` leaves them out, and so does its type. A record that is kept may keep the bytes that it
- * came in: keep what is needed of it.
+ * are asked for: `{ ...record }` leaves them out, and so does its type. A record that is kept may keep the bytes that
+ * it came in: keep what is needed of it.
  */
 export declare abstract class SourceRecord<out V = unknown, out K = unknown> {
   readonly topic: string;
