@@ -109,7 +109,7 @@ const pipelines = {
   "fails once": (records$: Lines, { partition }: Task) => {
     const marker = join(settings.dir, "failed");
     if (existsSync(marker)) return rowsOf(records$);
-    if (partition !== 1) return rowsOf(records$.pipe(tap(() => spin(2_500))));
+    if (partition !== 1) return rowsOf(records$.pipe(tap(() => spin(1_600))));
     writeFileSync(marker, "");
     throw new TransientError("not now");
   },
