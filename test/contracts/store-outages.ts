@@ -1,5 +1,5 @@
-// What a job with its checkpoint on a server does while that server is away, as tests: it waits, says so, and goes on by
-// itself, and each record is there once. A store's own test file calls `storeOutages` with a server that is its own.
+// What a job with its checkpoint on a server does while that server is away, as tests: it waits, says so, and goes on
+// by itself, and each record is there once. A store's own test file calls `storeOutages` with a server of its own.
 import { describe, expect, it } from "vitest";
 import type { OwnServer } from "../servers/for-tests.ts";
 import type { NumbersJob } from "./numbers-job.ts";

@@ -1,5 +1,5 @@
-// Real processes with their checkpoint in one store, as tests: killed at each point of a batch, and frozen until another
-// run has taken over and gone on. A store's own test file calls `storeProcesses` with a harness.
+// Real processes with their checkpoint in one store, as tests: killed at each point of a batch, and frozen until
+// another run has taken over and gone on. A store's own test file calls `storeProcesses` with a harness.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -22,8 +22,8 @@ export interface SinkCase {
   /** Called in the job's process. */
   sink(where: Where): Promise<Sink<InputRecord>>;
   /**
-   * Where rows do not appear all together: has `then` called when a half of a batch's rows is there. Called in the job's
-   * process.
+   * Where rows do not appear all together: has `then` called when a half of a batch's rows is there. Called in the
+   * job's process.
    */
   halfway?(where: Where, then: () => void): Promise<void>;
   /** What is there, in the order of writing; `expected`: so many rows should be. */

@@ -42,7 +42,8 @@ test("each row is there once, and those of a partition are in order", async () =
   expect(await run("rows")).toMatchObject({ rows: PARTITIONS * LINES });
   const found = await database.query(`select p, count(*)::int as rows, count(distinct n)::int as distinct,
     count(*) filter (where n < before)::int as disordered
-    from (select p, n, lag(n) over (partition by p order by ctid) as before from ${table}) as rows group by p order by p`);
+    from (select p, n, lag(n) over (partition by p order by ctid) as before from ${table}) as rows
+    group by p order by p`);
   const each = { rows: LINES, distinct: LINES, disordered: 0 };
   expect(found).toEqual(Array.from({ length: PARTITIONS }, (_, p) => ({ p, ...each })));
 });
