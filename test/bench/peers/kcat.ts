@@ -17,7 +17,7 @@ export const kcat: Contestant = {
     await ensureKcat(tools);
     return ({ brokers, topic }) => ({
       file: "sh",
-      args: ["-c", 'kcat -C -q -u -e -o beginning -D "" -b "$1" -t "$2" | wc -c', "sh", brokers, topic],
+      args: ["-c", 'kcat -C -q -e -o beginning -D "" -b "$1" -t "$2" | wc -c', "sh", brokers, topic],
     });
   },
   // It prints bytes only: that they are all there says that the records are.
