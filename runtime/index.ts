@@ -100,7 +100,7 @@ export {
 export { type RunOptions, type RunResult, runJob } from "./programs/run-job.ts";
 export { PlainRowEncoder } from "./row-sink.ts";
 export { bytes } from "./serde/bytes.ts";
-export { RecordDecoder, type RecordDecoderOptions, type RecordParts } from "./serde/decode.ts";
+export { asPlainRow, RecordDecoder, type RecordDecoderOptions, type RecordParts } from "./serde/decode.ts";
 export { json } from "./serde/json.ts";
 export type { JsonFields, JsonFieldType, ProjectedJson } from "./serde/json-fields.ts";
 export { text } from "./serde/text.ts";

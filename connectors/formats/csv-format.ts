@@ -1,7 +1,7 @@
 // CSV as RFC 4180 has it: a header line (or none), CRLF line ends, quotes where they are needed. The columns are given,
 // or those of the first row; all rows of a batch must have the same. null and undefined are empty fields, an empty
 // string is `""`, dates are ISO 8601, objects are JSON.
-import { ConfigError, type EncodedRows, type RowEncoder } from "../../runtime/index.ts";
+import { asPlainRow, ConfigError, type EncodedRows, type RowEncoder } from "../../runtime/index.ts";
 import type { FileFormat, FileLayout } from "./file-format.ts";
 import { RowText } from "./row-text.ts";
 
@@ -41,10 +41,10 @@ class CsvEncoder implements RowEncoder<object> {
     if (typeof row !== "object" || row === null || Array.isArray(row)) {
       throw new TypeError("a CSV row must be an object whose properties are the columns");
     }
-    const columns = this.columns ?? Object.keys(row);
+    const values = asPlainRow(row) as Readonly<Record<string, unknown>>;
+    const columns = this.columns ?? Object.keys(values);
     if (columns.length === 0) throw new TypeError("a CSV row must have at least one property");
-    if (this.columns !== undefined) this.check(row, columns);
-    const values = row as Readonly<Record<string, unknown>>;
+    if (this.columns !== undefined) this.check(values, columns);
     let line = columns.map((column) => field(values[column], column)).join(",");
     // A blank line would be no row at all to most readers.
     if (line === "") line = '""';

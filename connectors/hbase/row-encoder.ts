@@ -1,7 +1,7 @@
 // Turns rows into bytes for HBase, where the pipeline runs: the row's key, and a cell for each property, its value as
 // text that hbase shell shows as one would type it. What HBase could not take, or would only refuse after others were
 // written, is refused here, so that the record it comes from is known. Pure.
-import { type EncodedRows, messageOf, type RowEncoder } from "../../runtime/index.ts";
+import { asPlainRow, type EncodedRows, messageOf, type RowEncoder } from "../../runtime/index.ts";
 import { type EncodedCell, RowBlockBuilder } from "./row-block.ts";
 
 /** What HBase takes as a row's key. */
@@ -36,9 +36,10 @@ export class HBaseRowEncoder implements RowEncoder<object> {
     const { keyOf, keyProperty, columns } = this.#options;
     const key = keyBytes(keyOf(row));
     const cells: EncodedCell[] = [];
-    for (const name of columns ?? Object.keys(row)) {
+    const values = asPlainRow(row) as Row;
+    for (const name of columns ?? Object.keys(values)) {
       if (name === keyProperty) continue;
-      const value = cellValue(name, (row as Row)[name]);
+      const value = cellValue(name, values[name]);
       if (value !== undefined) cells.push({ qualifier: name, value });
     }
     if (cells.length === 0)

@@ -1,7 +1,7 @@
 // Turns rows into bytes for `copy`, where the pipeline runs. A block holds consecutive rows with the same columns. When
 // columns are not given, they are the properties of the rows: one that turns up later begins a new block, and one that
 // a row lacks is NULL there. Pure.
-import type { EncodedRows, RowEncoder } from "../../runtime/index.ts";
+import { asPlainRow, type EncodedRows, type RowEncoder } from "../../runtime/index.ts";
 import { CopyText } from "./copy-text.ts";
 import { checkIdentifier } from "./table-name.ts";
 import { columnTypeFor } from "./value-text.ts";
@@ -45,7 +45,7 @@ export class CopyRowEncoder implements RowEncoder<object> {
     if (typeof row !== "object" || row === null || Array.isArray(row)) {
       throw new TypeError("postgresSink takes objects, with a property for each column");
     }
-    const values = row as Row;
+    const values = asPlainRow(row) as Row;
     for (const name of this.#key) {
       if (values[name] === undefined || values[name] === null) throw new TypeError(`the row has no key ${name}`);
     }

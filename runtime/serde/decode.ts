@@ -91,6 +91,14 @@ class DecodedRecord<V, K> {
   }
 }
 
+/**
+ * A row that a pipeline gave, with all that it has as properties of its own, for sinks that look at those: a record has
+ * only some that way. Any other row is given back as it is.
+ */
+export function asPlainRow(row: object): object {
+  return row instanceof DecodedRecord ? row.toJSON() : row;
+}
+
 /** Decodes the records of one partition: `add` them in offset order, then `take` what came of them. */
 export class RecordDecoder<V, K = null> {
   /** Start and end of a key or value that is not there. */
