@@ -27,8 +27,10 @@ export interface FetchAnswer {
   readonly topicId: string;
   readonly partition: number;
   readonly errorCode: number;
-  /** The end of what may be read: last stable offset or high watermark, by the isolation. */
-  readonly availableEnd: bigint;
+  /** The end of what may be read uncommitted. */
+  readonly highWatermark: bigint;
+  /** The end of what may be read committed; brokers tell it whatever the isolation. */
+  readonly lastStableOffset: bigint;
   readonly aborted: readonly AbortedTransaction[];
   readonly bytes: Buffer;
 }
@@ -67,7 +69,8 @@ function readAnswer(reader: Reader): readonly FetchAnswer[] {
   const errorCode = reader.readInt16();
   reader.readInt32();
   if (errorCode !== BrokerError.none) {
-    return [{ topicId: "", partition: -1, errorCode, availableEnd: -1n, aborted: [], bytes: NO_BYTES }];
+    const ends = { highWatermark: -1n, lastStableOffset: -1n };
+    return [{ topicId: "", partition: -1, errorCode, ...ends, aborted: [], bytes: NO_BYTES }];
   }
   const topics = reader.readArray(
     () => {
@@ -96,7 +99,5 @@ function readPartition(reader: Reader, topicId: string): FetchAnswer {
   const bytes = length > 0 ? reader.buffer.slice(reader.position, reader.position + length) : NO_BYTES;
   reader.skip(Math.max(0, length));
   reader.readTaggedFields();
-  // Where reading uncommitted, brokers say −1 for the last stable offset.
-  const availableEnd = lastStableOffset >= 0n ? lastStableOffset : highWatermark;
-  return { topicId, partition, errorCode, availableEnd, aborted: aborted ?? [], bytes };
+  return { topicId, partition, errorCode, highWatermark, lastStableOffset, aborted: aborted ?? [], bytes };
 }

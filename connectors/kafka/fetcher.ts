@@ -175,7 +175,7 @@ export class Fetcher {
   private fetchedOf(
     partition: IdentifiedPartition,
     fromOffset: number,
-    { bytes, aborted, availableEnd }: FetchAnswer,
+    { bytes, aborted, highWatermark, lastStableOffset }: FetchAnswer,
   ): Fetched {
     const { readCommitted } = this.options;
     const records = new FetchedRecords({
@@ -184,6 +184,7 @@ export class Fetcher {
       fromOffset,
       aborted: readCommitted ? aborted : undefined,
     });
+    const availableEnd = readCommitted ? lastStableOffset : highWatermark;
     return { records, sizeBytes: bytes.length, availableEnd: Number(availableEnd) };
   }
 

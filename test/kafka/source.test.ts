@@ -3,6 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { map } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KafkaClient } from "../../connectors/kafka/client.ts";
+import { Fetcher } from "../../connectors/kafka/fetcher.ts";
 import { type KafkaSourceOptions, kafkaSource } from "../../connectors/kafka/index.ts";
 import {
   ConfigError,
@@ -215,6 +217,18 @@ describe("transactions", () => {
     await commit();
     await topics.until("the marker is there", async () => (await committed.partitions(signal))[0]?.latest === 9n);
     expect(await valuesOf(committed, rangeOf(topic, 6, 9))).toEqual(["later", "d"]);
+  });
+
+  it("that are open do not end what can be fetched when reading uncommitted", async () => {
+    const topic = await topics.create(1);
+    const commit = await topics.openTransaction(topic, [message(0, "open")]);
+    await using client = await KafkaClient.open({ brokers: [bootstrap] }, "fetches", signal);
+    await client.metadata([topic], signal);
+    const topicId = client.cluster.topic(topic)?.topicId ?? "";
+    const fetcher = new Fetcher({ client, readCommitted: false, fetchMaxBytes: 1024 });
+    const fetched = await fetcher.fetch({ topic, partition: 0, topicId }, rangeOf(topic, 0, 1), signal);
+    expect([fetched.records.endOffset, fetched.availableEnd]).toEqual([1, 1]);
+    await commit();
   });
 
   it("leave ranges that hold nothing but what was aborted, and these end where they should", async () => {
