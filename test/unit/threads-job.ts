@@ -105,6 +105,17 @@ const pipelines = {
     }
     return rowsOf(records$);
   },
+  /** Partition 1 fails when the rows of partition 0 are being written. */
+  "fails amid a write": (records$: Lines, { partition }: Task) =>
+    rowsOf(
+      records$.pipe(
+        mapAsync({ concurrency: 1 }, async (record) => {
+          if (partition !== 1) return record;
+          while (!existsSync(join(settings.dir, "writing"))) await delay(5);
+          throw new RangeError("too early");
+        }),
+      ),
+    ),
   /** The first time, partition 1 fails while the others hold their threads for long. */
   "fails once": (records$: Lines, { partition }: Task) => {
     const marker = join(settings.dir, "failed");

@@ -2,9 +2,17 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { memorySink, memorySource } from "../../connectors/memory/index.ts";
-import { defineJob, type JobEvent, type RunOptions, runJob, type TidemarkError } from "../../runtime/index.ts";
+import {
+  type BatchWrite,
+  defineJob,
+  type JobEvent,
+  type RunOptions,
+  runJob,
+  type TidemarkError,
+} from "../../runtime/index.ts";
 import { given, type ThreadsJobSettings, threadsJob } from "./threads-job.ts";
 
 const jobFile = new URL("threads-job.ts", import.meta.url);
@@ -125,6 +133,39 @@ describe("on threads, a job", () => {
     expect(events.filter(({ type }) => type === "retrying")).toMatchObject([{ error: { message: "not now" } }]);
     expect(result).toMatchObject({ batches: 1, rows: 180 });
     expect(rowsIn(dir)).toHaveLength(180);
+  });
+
+  test("has its sink give up a batch only when it is not in the middle of a write", async () => {
+    const dir = folder(5);
+    const settings = { dir, does: "fails amid a write" } as const;
+    const job = threadsJob(settings);
+    const steps: string[] = [];
+    const write: BatchWrite = {
+      async write() {
+        steps.push("write");
+        writeFileSync(join(dir, "writing"), "");
+        await delay(150);
+        steps.push("written");
+      },
+      commit: async () => {},
+      [Symbol.asyncDispose]: async () => void steps.push("thrown away"),
+    };
+    const open = async () => ({ begin: async () => write, [Symbol.asyncDispose]: async () => {} });
+    const slow = { ...job, definition: { ...job.definition, sink: { ...job.definition.sink, open } } };
+    Object.defineProperty(slow, Symbol.for("tidemark.job"), { value: true });
+    process.env["THREADS_JOB"] = JSON.stringify(settings);
+    await expect(runJob(slow, { threads: 2, jobFile })).rejects.toThrow("too early");
+    expect(steps).toEqual(["write", "written", "thrown away"]);
+  });
+
+  test("runs where Node was given a flag that threads refuse to be given", async () => {
+    const { execArgv } = process;
+    process.execArgv = [...execArgv, "--max-old-space-size=4000"];
+    try {
+      expect(await run({ dir: folder() })).toMatchObject({ result: { rows: 180 } });
+    } finally {
+      process.execArgv = execArgv;
+    }
   });
 
   test("runs on one thread, and says so, when its source is in memory", async () => {

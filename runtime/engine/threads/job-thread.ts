@@ -45,9 +45,7 @@ export class JobThread {
 
   constructor(options: JobThreadOptions) {
     this.#options = options;
-    // Node 22 still warns of itself when it strips types.
-    const execArgv = [...process.execArgv, "--disable-warning=ExperimentalWarning"];
-    this.#worker = new Worker(options.program, { workerData: options.start, execArgv });
+    this.#worker = workerOf(options);
     this.#worker.on("message", (message: FromThread) => this.#on(message));
     this.#worker.on("messageerror", (error) => this.#die(error));
     this.#worker.on("error", (error) => this.#die(diedOf(error, this.#task?.range)));
@@ -167,6 +165,18 @@ export class JobThread {
     this.#isClosing = true;
     await this.#worker.terminate();
     await this.#ended.promise;
+  }
+}
+
+function workerOf({ program, start: workerData }: JobThreadOptions): Worker {
+  try {
+    // Node 22 still warns of itself when it strips types.
+    const execArgv = [...process.execArgv, "--disable-warning=ExperimentalWarning"];
+    return new Worker(program, { workerData, execArgv });
+  } catch (error) {
+    // Flags of V8 and of the process (--max-old-space-size) may not be named here; they count for threads all the same.
+    if (!(error instanceof Error && "code" in error && error.code === "ERR_WORKER_INVALID_EXEC_ARGV")) throw error;
+    return new Worker(program, { workerData });
   }
 }
 

@@ -54,6 +54,8 @@ export class ThreadedTasks implements TaskEngine {
       );
     } catch (error) {
       this.#lettingGo = Promise.all(this.#threads.map((thread) => thread?.letGo(error)));
+      // The sink throws the attempt away now, and may begin the next one: it must not be in the middle of a write.
+      await attempt.nothingUnderWay();
       throw error;
     }
   }
@@ -95,6 +97,7 @@ class AttemptOnThreads {
   /** For each task the offset up to which its progress was told. */
   readonly #told: bigint[];
   readonly #over = new AbortController();
+  #written: Promise<void> | undefined;
   #records = 0;
   #tombstones = 0;
 
@@ -124,8 +127,8 @@ class AttemptOnThreads {
       const aborted = new Promise<never>((_, reject) => {
         this.signal.addEventListener("abort", () => reject(this.signal.reason), { once: true });
       });
-      const written = this.#turns.writeAll((rows) => this.#write(rows), this.signal);
-      await Promise.race([Promise.all([...lanes.map((lane) => lane()), written]), aborted]);
+      this.#written = this.#turns.writeAll((rows) => this.#write(rows), this.signal);
+      await Promise.race([Promise.all([...lanes.map((lane) => lane()), this.#written]), aborted]);
       return { records: this.#records, tombstones: this.#tombstones };
     } catch (error) {
       this.#over.abort(error);
@@ -133,6 +136,11 @@ class AttemptOnThreads {
     } finally {
       signal.removeEventListener("abort", stop);
     }
+  }
+
+  /** Resolves when nothing is being written any more. */
+  async nothingUnderWay(): Promise<void> {
+    await this.#written?.catch(() => {});
   }
 
   async runTask(index: number, id: number, thread: JobThread): Promise<void> {
