@@ -1,5 +1,10 @@
 // The parts that threads are made of, alone: who runs what, whose rows are written when, and what crosses unharmed.
 import { describe, expect, test } from "vitest";
+import { memorySink, memorySource } from "../../connectors/memory/index.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { asSent } from "../../runtime/engine/threads/crossing.ts";
+import type { FromThread } from "../../runtime/engine/threads/messages.ts";
+import { OutgoingRows } from "../../runtime/engine/threads/outgoing-rows.ts";
 import { fromPortable, toPortable } from "../../runtime/engine/threads/portable-error.ts";
 import { RowOrigins, RowsInTurn } from "../../runtime/engine/threads/rows-in-turn.ts";
 import { splitTasks, TaskShares } from "../../runtime/engine/threads/share-tasks.ts";
@@ -8,11 +13,14 @@ import {
   CheckpointCorruptError,
   ConfigError,
   DataLossError,
+  defineJob,
   FencedError,
+  json,
   type OffsetRange,
   OutcomeUnknownError,
   PipelineError,
   PoisonRecordError,
+  RecordDecoder,
   TransientError,
 } from "../../runtime/index.ts";
 import { numberBelow, seedOf } from "../contracts/random.ts";
@@ -134,6 +142,9 @@ describe("rows of tasks that run side by side are written", () => {
 });
 
 describe("between threads", () => {
+  const { signal } = new AbortController();
+  const plainJob = { name: "plain", source: memorySource({ records: [1] }), sink: memorySink() };
+
   test("errors keep class, message, code, hint, place and cause", () => {
     const details = { code: "X", hint: "type this", cause: new RangeError("deep", { cause: new Error("deeper") }) };
     const errors = [
@@ -154,6 +165,54 @@ describe("between threads", () => {
       const cause = { name: "RangeError", message: "deep", cause: { message: "deeper" } };
       expect(made).toMatchObject({ ...error, message, stack, cause });
     }
+  });
+
+  test("a source's record arrives whole, and is refused inside of a row, where it would lose its offset", async () => {
+    const options = { topic: "t", partition: 1, value: json(), tombstones: false, skip: new Set<bigint>() };
+    const decoder = new RecordDecoder(options);
+    decoder.add(Buffer.from("[1]"), 7, -1, 0, 3);
+    const record = (await decoder.take()).records[0];
+    const whole = { topic: "t", partition: 1, offset: 7n, timestamp: -1, key: null, value: [1], headers: [] };
+    expect(structuredClone(asSent(record))).toEqual(whole);
+    for (const row of [[record], { record }, { deep: [{ record }] }, new Map([["a", record]]), new Set([record])]) {
+      expect(() => asSent(row)).toThrow("it holds a source's record: take from it what is needed");
+    }
+  });
+
+  test("rows are plain data through and through", () => {
+    class Money {}
+    const plain: Record<string, unknown> = {
+      at: new Date(1),
+      bytes: Uint8Array.of(1),
+      map: new Map([[1, [{ a: 2n }]]]),
+    };
+    plain["self"] = plain;
+    expect(structuredClone(asSent(plain))).toEqual(plain);
+    expect(() => asSent(new Money())).toThrow("it is an instance of Money");
+    expect(() => asSent({ prices: [new Money()] })).toThrow("it holds an instance of Money");
+    expect(() => asSent({ get: () => 1 })).toThrow("it holds a function");
+  });
+
+  test("a task without rows that takes long says so once a second, however few chunks that is", async () => {
+    let nowMs = 0;
+    const sent: FromThread[] = [];
+    const job = defineJob({ ...plainJob, pipeline: (records$) => records$ }).definition;
+    const order = { id: 1, batchId: 0, range: range(0), end: undefined, parts: [], skip: [], creditBytes: 1 };
+    const clock = { ...systemClock, elapsed: () => nowMs };
+    const rows = new OutgoingRows(job, order, (message) => void sent.push(message), signal, clock);
+    for (const [at, offset] of [
+      [400, 1n],
+      [1_000, 2n],
+      [1_900, 3n],
+      [300_000, 4n],
+    ] as const) {
+      nowMs = at;
+      await rows.flush(offset);
+    }
+    expect(sent).toMatchObject([
+      { is: "progress", offset: 2n },
+      { is: "progress", offset: 4n },
+    ]);
   });
 
   test("bytes are handed over, but for what lies in a pool that others use", () => {

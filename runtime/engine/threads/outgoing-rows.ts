@@ -1,5 +1,6 @@
 // A job thread's rows on their way to the main thread: gathered until a message is worth its cost, never more under way
 // than the main thread gives credit for. Rows of one task stay in order.
+import { type Clock, systemClock } from "../../clock.ts";
 import type { NormalizedJob } from "../../contract/job.ts";
 import type { EncodedRows, RowEncoder } from "../../contract/sink.ts";
 import { messageOf, PipelineError } from "../../errors.ts";
@@ -11,8 +12,9 @@ import { cloned, handedOver, type Transfer } from "./transfer.ts";
 
 /** A message costs about as much as encoding a few rows: this many bytes make it small beside them. */
 const MESSAGE_BYTES = 128 * 1024;
-/** Progress without rows is told after so many flushes, so that the main thread knows that it goes on. */
+/** Progress without rows is told after so many flushes, or after a time, so that the main thread knows that it goes on. */
 const FLUSHES_PER_PROGRESS = 8;
+const TELL_EVERY_MS = 1_000;
 
 /** Sends a message to the main thread. @throws DataCloneError a part of it cannot cross */
 export type Send = (message: FromThread, buffers: readonly ArrayBuffer[]) => void;
@@ -32,16 +34,20 @@ export class OutgoingRows {
   #gatheredBytes = 0;
   #buffers: ArrayBuffer[] = [];
   #flushes = 0;
+  readonly #clock: Clock;
+  #toldMs: number;
   #creditBytes: number;
   #wake: (() => void) | undefined;
 
-  constructor(job: NormalizedJob, order: TaskOrder, send: Send, signal: AbortSignal) {
+  constructor(job: NormalizedJob, order: TaskOrder, send: Send, signal: AbortSignal, clock = systemClock) {
     this.#order = order;
     this.#send = send;
     this.#signal = signal;
     this.#creditBytes = order.creditBytes;
     this.#encoder = job.combine === undefined ? job.sink.encoder() : new PlainRowEncoder<unknown>();
     this.#isPlain = this.#encoder instanceof PlainRowEncoder;
+    this.#clock = clock;
+    this.#toldMs = clock.elapsed();
     this.#handsOver = !this.#isPlain && job.sink.encodesToBytes === true;
   }
 
@@ -58,7 +64,8 @@ export class OutgoingRows {
   async flush(offset: bigint): Promise<void> {
     this.#gather();
     if (this.#gatheredBytes >= MESSAGE_BYTES) await this.#sendRows(offset);
-    else if (++this.#flushes % FLUSHES_PER_PROGRESS === 0) {
+    else if (++this.#flushes % FLUSHES_PER_PROGRESS === 0 || this.#clock.elapsed() - this.#toldMs >= TELL_EVERY_MS) {
+      this.#toldMs = this.#clock.elapsed();
       this.#send({ is: "progress", id: this.#order.id, offset }, []);
     }
   }
