@@ -67,7 +67,9 @@ async function hearsOfMore(
   const listening = new Attempt(stopSignal);
   // Whatever it fails of, the next look finds out.
   const heard = async () => {
-    await Promise.resolve(reader.waitForMore?.(ends, listening.signal)).catch(() => {});
+    try {
+      await reader.waitForMore?.(ends, listening.signal);
+    } catch {}
     return true;
   };
   const timeIsUp = async () => {

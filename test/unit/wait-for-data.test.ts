@@ -79,9 +79,14 @@ test("a job that waits for its source stops when it is told to, even if the sour
   expect(await running).toMatchObject({ reason: "stopped", batches: 1 });
 });
 
+function raise(message: string): never {
+  throw new Error(message);
+}
+
 for (const [kind, waitForMore] of [
   ["says so for nothing", () => turn()],
   ["fails of it", () => turn().then(() => Promise.reject(new Error("out of order")))],
+  ["throws at once", () => raise("out of order")],
 ] as const) {
   test(`a source that ${kind} is looked at as often as one that cannot tell`, async () => {
     let pauses = 0;
