@@ -12,7 +12,7 @@ import { cloned, handedOver, type Transfer } from "./transfer.ts";
 
 /** A message costs about as much as encoding a few rows: this many bytes make it small beside them. */
 const MESSAGE_BYTES = 128 * 1024;
-/** Progress without rows is told after so many flushes, or after a time, so that the main thread knows that it goes on. */
+/** Progress without rows is told after so many flushes, or after a time: so the main thread knows that it goes on. */
 const FLUSHES_PER_PROGRESS = 8;
 const TELL_EVERY_MS = 1_000;
 
