@@ -233,6 +233,13 @@ describe("on threads, a job fails with an error that says where, and not the pro
     });
   });
 
+  test("listens to its events, and throws there", async () => {
+    const onEvent = ({ type }: JobEvent) => {
+      if (type === "progress") throw new RangeError("I do not like it");
+    };
+    expect(await failure({ dir: folder() }, { onEvent })).toMatchObject({ message: "I do not like it" });
+  });
+
   test("hangs, and the run is aborted", async () => {
     const abort = new AbortController();
     const running = failure(

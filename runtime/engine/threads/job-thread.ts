@@ -46,7 +46,14 @@ export class JobThread {
   constructor(options: JobThreadOptions) {
     this.#options = options;
     this.#worker = workerOf(options);
-    this.#worker.on("message", (message: FromThread) => this.#on(message));
+    this.#worker.on("message", (message: FromThread) => {
+      try {
+        this.#on(message);
+      } catch (error) {
+        // A listener of the user's own has thrown: nobody else would catch it.
+        this.#die(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
     this.#worker.on("messageerror", (error) => this.#die(error));
     this.#worker.on("error", (error) => this.#die(diedOf(error, this.#task?.range)));
     this.#worker.on("exit", (code) => {
@@ -142,10 +149,11 @@ export class JobThread {
     this.#worker.postMessage(message);
   }
 
-  /** The first reason counts: others follow from it. */
+  /** It is not used any more, and ends. The first reason counts: others follow from it. */
   #die(reason: Error): void {
     if (this.#death !== undefined) return;
     this.#death = reason;
+    void this.#worker.terminate();
     this.#closed?.();
     if (this.#task !== undefined) this.#task.reject(reason);
     else if (!this.#isClosing) this.#options.onWarning(`${reason.message}; another one takes its place`);
