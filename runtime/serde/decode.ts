@@ -2,6 +2,7 @@
 // each it decides in this order: left out by the caller's decision; without a value (left out and counted, unless
 // wanted); decoded. It is the hottest loop of a job: no view, closure or promise is made for a record unless its
 // deserializer asks for one, and what few pipelines look at (offset, a key that is bytes, headers) is made when it is.
+import { inspect } from "node:util";
 import type { DeserializeContext, Deserializer, Header, SourceRecord } from "../contract/record.ts";
 import type { RecordChunk } from "../contract/source.ts";
 import { messageOf, PoisonRecordError } from "../errors.ts";
@@ -84,6 +85,11 @@ class DecodedRecord<V, K> {
   toJSON(): SourceRecord<V | null, K | null> {
     const { topic, partition, offset, timestamp, key, value, headers } = this;
     return { topic, partition, offset, timestamp, key, value, headers };
+  }
+
+  /** For console.log. */
+  [inspect.custom](): SourceRecord<V | null, K | null> {
+    return this.toJSON();
   }
 
   setKey(key: K): void {

@@ -1,4 +1,5 @@
 // Deserializers, and the decoder that turns raw records into records with values.
+import { inspect } from "node:util";
 import * as valibot from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -130,6 +131,7 @@ describe("the record decoder", () => {
     decoder.add(Buffer.from("a"), 5, 100, 0, 1, 0, 1, partsOf(Buffer.from("k"), headers));
     const [record] = (await decoder.take()).records;
     expect({ ...record }).toEqual({ topic: "t", partition: 3, timestamp: 100, value: "a" });
+    expect(inspect(record)).toMatch(/offset: 5n.*key: .*6b.*headers: /s);
     expect(JSON.stringify(record, (_name, value) => (typeof value === "bigint" ? String(value) : value))).toBe(
       '{"topic":"t","partition":3,"offset":"5","timestamp":100,"key":{"type":"Buffer","data":[107]},"value":"a",' +
         '"headers":[["h",{"0":1}]]}',
