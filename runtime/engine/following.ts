@@ -4,6 +4,7 @@
 // out what comes until then. Nothing is recorded here.
 import type { Position } from "../contract/positions.ts";
 import type { Plan } from "../plan/plan.ts";
+import { Attempt } from "./deadline.ts";
 import { planOf } from "./in-term.ts";
 import { inlineTasks } from "./inline-tasks.ts";
 import { decideNow, type Looked, type RunMemory } from "./look.ts";
@@ -30,21 +31,37 @@ export async function decideFollowing(
   return following;
 }
 
-/** The same, early. undefined: to be decided again after the commit. Never rejects. */
-export async function decideEarly(
+/** What follows a batch, while that is being decided. Disposing of it gives up what is still under way. */
+export interface EarlyDecision extends AsyncDisposable {
+  /** undefined: to be decided again after the commit. Never rejects. */
+  readonly following: Promise<Following | undefined>;
+}
+
+/** The same, early. @throws the abort signal's reason */
+export function decideEarly(
   term: Term,
   memory: RunMemory,
   positions: readonly Position[],
   batchId: number,
-): Promise<Following | undefined> {
-  try {
-    const following = await decideAndMark(term, memory, positions, batchId);
-    if (following.plan === undefined || !leavesMore(following.decision)) return undefined;
-    readAhead(term, following.plan);
-    return following;
-  } catch {
-    return undefined;
-  }
+): EarlyDecision {
+  const attempt = new Attempt(term.input.abortSignal);
+  const mine = { ...term, input: { ...term.input, abortSignal: attempt.signal } };
+  const decide = async () => {
+    try {
+      const following = await decideAndMark(mine, memory, positions, batchId);
+      if (following.plan === undefined || !leavesMore(following.decision)) return undefined;
+      readAhead(term, following.plan);
+      return following;
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    following: decide(),
+    async [Symbol.asyncDispose]() {
+      attempt.giveUp(new Error("the batch before it has ended"));
+    },
+  };
 }
 
 /** Whether there is more than the batch that was decided on takes. */

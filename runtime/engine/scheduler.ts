@@ -122,7 +122,8 @@ async function commitAndRecord(
   const { transaction } = prepared;
   const isJoint = transaction !== undefined && term.journal.canJoin(transaction);
   const isFollowed = leavesMore(due) && !stopSignal.aborted;
-  const following = isFollowed ? decideEarly(term, memory, positions, batchId + 1) : undefined;
+  await using looking = isFollowed ? decideEarly(term, memory, positions, batchId + 1) : undefined;
+  const following = looking?.following;
   const deadline = { phase: "commit", timeoutMs: job.phaseTimeoutMs, clock, signal: abortSignal } as const;
   await withDeadline(deadline, async () => {
     await prepared.commitDeadLetters();

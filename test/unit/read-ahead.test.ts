@@ -7,7 +7,7 @@ import { memorySink, memorySource } from "../../connectors/memory/index.ts";
 import type { OffsetRange } from "../../runtime/contract/positions.ts";
 import type { ReadOptions, RecordChunk, Source, SourceReader } from "../../runtime/contract/source.ts";
 import { ReadAhead } from "../../runtime/engine/read-ahead.ts";
-import { defineJob, PlainRowEncoder, runJob, type Sink, TransientError } from "../../runtime/index.ts";
+import { defineJob, PipelineError, PlainRowEncoder, runJob, type Sink, TransientError } from "../../runtime/index.ts";
 
 type Chunk = RecordChunk<unknown>;
 
@@ -214,6 +214,36 @@ describe("a job", () => {
     await allThatFollows();
     expect(wasGivenUp).toBe(true);
     expect(log.ended).toEqual(["0:0-5", "0:5-10"]);
+  });
+
+  test("whose commit fails gives up looking at what follows", async () => {
+    const looking = Promise.withResolvers<void>();
+    let hasRead = false;
+    let gaveUp = false;
+    const source = numbers();
+    const open: typeof source.open = async (context, signal) => {
+      const reader = await source.open(context, signal);
+      const { partitions, read } = reader;
+      reader.read = (...asked) => {
+        hasRead = true;
+        return read.apply(reader, asked);
+      };
+      reader.partitions = async (asked) => {
+        if (!hasRead) return await partitions.call(reader, asked);
+        looking.resolve();
+        return await untilAborted(asked).finally(() => {
+          gaveUp = true;
+        });
+      };
+      return reader;
+    };
+    const sink = committing(async () => {
+      await looking.promise;
+      throw new PipelineError("the disk is full");
+    });
+    await expect(runJob(numbersJob({ ...source, open }, sink))).rejects.toThrow("the disk is full");
+    await allThatFollows();
+    expect(gaveUp).toBe(true);
   });
 
   test("that is behind asks for the bounds once a batch", async () => {
