@@ -8,27 +8,39 @@ const CLONED_WHOLE = [Date, RegExp, Error, ArrayBuffer, Boolean, Number, String]
  * @throws TypeError it, or something in it, would not arrive as what it is
  */
 export function asSent(row: unknown): unknown {
-  if (!isObject(row) || isPlain(row) || !isRecord(row)) {
-    checkWhole(row, "it is", new Set());
-    return row;
-  }
-  const { topic, partition, offset, timestamp, key, value, headers } = row;
-  const sent = { topic, partition, offset, timestamp, key, value, headers };
-  checkWhole(sent, "it is", new Set());
+  const sent = isObject(row) && !isPlain(row) && isRecord(row) ? allOf(row) : row;
+  checkWhole(sent, "it is", undefined);
   return sent;
 }
 
-/** @throws TypeError beginning with `is`: it is or holds a function, a symbol, or an instance of a class */
-function checkWhole(value: unknown, is: string, seen: Set<object>): void {
+function allOf({ topic, partition, offset, timestamp, key, value, headers }: RecordLike): RecordLike {
+  return { topic, partition, offset, timestamp, key, value, headers };
+}
+
+/**
+ * @param seen what was checked already; undefined: nothing
+ * @throws TypeError beginning with `is`: it is or holds a function, a symbol, or an instance of a class
+ */
+function checkWhole(value: unknown, is: string, seen: Set<object> | undefined): void {
   if (typeof value === "function" || typeof value === "symbol") throw new TypeError(`${is} a ${typeof value}`);
-  if (!isObject(value) || ArrayBuffer.isView(value) || seen.has(value)) return;
-  seen.add(value);
-  if (value instanceof Map) for (const part of value) checkWhole(part, "it holds", seen);
-  else if (Array.isArray(value) || value instanceof Set) for (const part of value) checkWhole(part, "it holds", seen);
-  else if (isPlain(value)) for (const part of Object.values(value)) checkWhole(part, "it holds", seen);
+  if (!isObject(value) || ArrayBuffer.isView(value) || seen?.has(value)) return;
+  if (isPlain(value)) checkParts(Object.values(value), value, seen);
+  else if (Array.isArray(value) || value instanceof Set) checkParts(value, value, seen);
+  else if (value instanceof Map) for (const entry of value) checkParts(entry, value, seen);
   else if (isRecord(value)) throw new TypeError(`${is} a source's record: take from it what is needed`);
   else if (!CLONED_WHOLE.some((known) => value instanceof known)) {
     throw new TypeError(`${is} an instance of ${value.constructor?.name ?? "a class"}`);
+  }
+}
+
+/** Flat rows are the most: only what holds objects is remembered, lest it hold itself. */
+function checkParts(parts: Iterable<unknown>, whole: object, seen: Set<object> | undefined): void {
+  let known = seen;
+  for (const part of parts) {
+    if (typeof part !== "object" && typeof part !== "function" && typeof part !== "symbol") continue;
+    known ??= new Set();
+    known.add(whole);
+    checkWhole(part, "it holds", known);
   }
 }
 
