@@ -1,13 +1,17 @@
 // The sink's memory of the newest batch in a table, per lineage: a row with batchId, plan hash and the epoch that may
 // write. Opening raises the epoch; sealing a batch changes the row only if the epoch is still the own one, in the
 // transaction of the batch's rows. So nobody else can have marked a batch in between, and one beyond all that was
-// there and all that was tried since needs no look. A frozen writer's open transaction would hold the row and its
-// rows' keys: its session is ended, which needs no more than being the same user.
+// there and all that was tried since needs no look; but replays all have the same epoch, and look each time. A frozen
+// writer's open transaction would hold the row and its rows' keys: its session is ended, which needs no more than being
+// the same user.
 import { type Batch, CheckpointCorruptError, type SinkContext, TransientError } from "../../runtime/index.ts";
 import type { Connections } from "./connections.ts";
 import { quoted } from "./failures.ts";
 import type { Migrations } from "./migrate.ts";
 import type { Transaction, TransactionLimits } from "./transaction.ts";
+
+/** Not of a run of its own, so that it shuts nobody out who has it too. */
+const SHARED_EPOCH = 0n;
 
 /** The tables that the sink keeps beside the rows. */
 export const sinkMigrations: Migrations = {
@@ -71,8 +75,8 @@ export class Marker {
    * @throws TransientError a higher epoch has opened the table, if it is looked for; else `set` says it
    */
   async has(connections: Connections, batch: Batch): Promise<boolean> {
-    if (batch.batchId > this.#newestBatchId) return false;
     const { lineageId, epoch } = this.#context;
+    if (batch.batchId > this.#newestBatchId && epoch !== SHARED_EPOCH) return false;
     const { rows } = await connections.run(
       `select epoch, batch_id, plan_hash from ${this.#table} where lineage = $1 and target = $2`,
       [lineageId, this.#target],
