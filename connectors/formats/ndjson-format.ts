@@ -1,6 +1,6 @@
 // NDJSON: one JSON text a line. What JSON leaves out or changes by its own rules (undefined properties, NaN) is left to
 // them; a row that is nothing in JSON, or holds a bigint, is an error.
-import { type EncodedRows, messageOf, type RowEncoder } from "../../runtime/index.ts";
+import { asPlainRow, type EncodedRows, messageOf, type RowEncoder } from "../../runtime/index.ts";
 import type { FileFormat } from "./file-format.ts";
 import { RowText } from "./row-text.ts";
 
@@ -45,5 +45,5 @@ function describe(row: unknown): string {
 function hasBigInt(row: unknown, depth = 2): boolean {
   if (typeof row === "bigint") return true;
   if (typeof row !== "object" || row === null || depth === 0) return false;
-  return Object.values(row).some((value) => hasBigInt(value, depth - 1));
+  return Object.values(asPlainRow(row)).some((value) => hasBigInt(value, depth - 1));
 }

@@ -1,7 +1,8 @@
-// A pipeline may give records as they came: sinks that write a row's properties write all of theirs, those too that are
+// A pipeline may give records as they came: sinks that look at a row's properties see all of theirs, those too that are
 // read from the log's bytes on access.
 import { expect, it } from "vitest";
 import { csvFormat } from "../../connectors/formats/csv-format.ts";
+import { ndjsonFormat } from "../../connectors/formats/ndjson-format.ts";
 import { HBaseRowEncoder } from "../../connectors/hbase/row-encoder.ts";
 import { CopyRowEncoder } from "../../connectors/postgres/row-encoder.ts";
 import { bytes, type EncodedRows, RecordDecoder, type RowEncoder, text } from "../../runtime/index.ts";
@@ -26,6 +27,10 @@ it("postgresSink writes all of a record", async () => {
 
 it("files of CSV have all of a record", async () => {
   expect(await encoded(csvFormat(undefined).encoder())).toMatchObject({ columns: NAMES });
+});
+
+it("files of NDJSON take none, and say that it is for the offset, a bigint", async () => {
+  await expect(encoded(ndjsonFormat.encoder())).rejects.toThrow("it holds a bigint: use String(value)");
 });
 
 it("hbaseSink writes all of a record", async () => {
