@@ -22,7 +22,7 @@ export interface TaskWork {
 /** The tasks of one attempt at a batch, by topic and partition. */
 export interface BatchTasks {
   readonly job: NormalizedJob;
-  /** Open on this thread. */
+  /** Open on this thread; another one in each term. */
   readonly reader: Pick<SourceReader, "read">;
   readonly batchId: number;
   readonly tasks: readonly TaskWork[];

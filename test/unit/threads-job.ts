@@ -1,6 +1,6 @@
 // The job of the tests of threads: both the test and each of its threads load it, and find in the environment what to
 // do. Its input is p.ndjson files of lines { p, n }.
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
@@ -14,6 +14,7 @@ import {
   json,
   mapAsync,
   type PoisonPolicy,
+  type Source,
   type SourceRecord,
   type Task,
   TransientError,
@@ -34,6 +35,8 @@ export interface ThreadsJobSettings {
   readonly to?: "files" | "combine" | "function" | { readonly url: string; readonly table: string };
   readonly poison?: "skip" | "dead-letters";
   readonly failOnDataLoss?: boolean;
+  /** The source notes each thread that opens it, a line each, in "openings". */
+  readonly notesOpenings?: boolean;
   readonly options?: Partial<Pick<JobOptions, "maxOffsetsPerBatch" | "ordered" | "phaseTimeoutMs" | "threads">>;
 }
 
@@ -135,11 +138,12 @@ function poisonPolicy({ poison, dir }: ThreadsJobSettings): PoisonPolicy {
 
 /** Makes the job. */
 export function threadsJob(settings: ThreadsJobSettings): Job {
-  const { dir, does = "rows", to = "files", failOnDataLoss = true, options } = settings;
+  const { dir, does = "rows", to = "files", failOnDataLoss = true, notesOpenings = false, options } = settings;
+  const source = fileSource({ dir: join(dir, "in"), value: json<Line>(), failOnDataLoss });
   const sink = fileSink({ dir: join(dir, "out") });
   const common = {
     name: "threads",
-    source: fileSource({ dir: join(dir, "in"), value: json<Line>(), failOnDataLoss }),
+    source: notesOpenings ? noting(source, join(dir, "openings")) : source,
     pipeline: pipelines[does] as (records$: Lines, task: Task) => Observable<Line>,
     checkpoint: `file:${join(dir, "checkpoint")}`,
     trigger: "available-now" as const,
@@ -158,6 +162,14 @@ export function threadsJob(settings: ThreadsJobSettings): Job {
     case "files":
       return defineJob({ ...common, sink });
   }
+}
+
+function noting<R>(source: Source<R>, path: string): Source<R> {
+  const open: Source<R>["open"] = (context, signal) => {
+    appendFileSync(path, `${threadId}\n`);
+    return source.open(context, signal);
+  };
+  return { ...source, open };
 }
 
 function evenOnes(rows$: Observable<Line>): Observable<object> {

@@ -197,7 +197,7 @@ describe("between threads", () => {
     let nowMs = 0;
     const sent: FromThread[] = [];
     const job = defineJob({ ...plainJob, pipeline: (records$) => records$ }).definition;
-    const order = { id: 1, batchId: 0, range: range(0), end: undefined, parts: [], skip: [], creditBytes: 1 };
+    const order = { id: 1, batchId: 0, term: 1, range: range(0), end: undefined, parts: [], skip: [], creditBytes: 1 };
     const clock = { ...systemClock, elapsed: () => nowMs };
     const rows = new OutgoingRows(job, order, (message) => void sent.push(message), signal, clock);
     for (const [at, offset] of [

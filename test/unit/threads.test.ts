@@ -8,10 +8,12 @@ import { memorySink, memorySource } from "../../connectors/memory/index.ts";
 import {
   type BatchWrite,
   defineJob,
+  type Job,
   type JobEvent,
   type RunOptions,
   runJob,
   type TidemarkError,
+  TransientError,
 } from "../../runtime/index.ts";
 import { given, type ThreadsJobSettings, threadsJob } from "./threads-job.ts";
 
@@ -40,6 +42,15 @@ async function run(settings: ThreadsJobSettings, options: RunOptions = {}) {
   const onEvent = (event: JobEvent) => void events.push(event);
   const result = await runJob(threadsJob(settings), { threads: 2, jobFile, onEvent, ...options });
   return { result, events };
+}
+
+/** The job of threads-job.ts, whose rows go into this in place of its sink, though its threads encode for that. */
+function writingTo(settings: ThreadsJobSettings, write: BatchWrite): Job {
+  process.env["THREADS_JOB"] = JSON.stringify(settings);
+  const job = threadsJob(settings);
+  const open = async () => ({ begin: async () => write, [Symbol.asyncDispose]: async () => {} });
+  const changed = { ...job, definition: { ...job.definition, sink: { ...job.definition.sink, open } } };
+  return Object.defineProperty(changed, Symbol.for("tidemark.job"), { value: true });
 }
 
 /** The error that it fails with. */
@@ -138,7 +149,6 @@ describe("on threads, a job", () => {
   test("has its sink give up a batch only when it is not in the middle of a write", async () => {
     const dir = folder(5);
     const settings = { dir, does: "fails amid a write" } as const;
-    const job = threadsJob(settings);
     const steps: string[] = [];
     const write: BatchWrite = {
       async write() {
@@ -150,12 +160,25 @@ describe("on threads, a job", () => {
       commit: async () => {},
       [Symbol.asyncDispose]: async () => void steps.push("thrown away"),
     };
-    const open = async () => ({ begin: async () => write, [Symbol.asyncDispose]: async () => {} });
-    const slow = { ...job, definition: { ...job.definition, sink: { ...job.definition.sink, open } } };
-    Object.defineProperty(slow, Symbol.for("tidemark.job"), { value: true });
-    process.env["THREADS_JOB"] = JSON.stringify(settings);
-    await expect(runJob(slow, { threads: 2, jobFile })).rejects.toThrow("too early");
+    await expect(runJob(writingTo(settings, write), { threads: 2, jobFile })).rejects.toThrow("too early");
     expect(steps).toEqual(["write", "written", "thrown away"]);
+  });
+
+  test("reads with readers that are opened anew in each term, like its own", async () => {
+    const dir = folder(5);
+    let commits = 0;
+    const write: BatchWrite = {
+      write: async () => {},
+      async commit() {
+        if (++commits === 1) throw new TransientError("away");
+      },
+      [Symbol.asyncDispose]: async () => {},
+    };
+    await runJob(writingTo({ dir, notesOpenings: true }, write), { threads: 3, jobFile });
+    expect(commits).toBe(2);
+    const openings = readFileSync(join(dir, "openings"), "utf8").trimEnd().split("\n");
+    const counts = Object.values(Object.groupBy(openings, (thread) => thread)).map((of) => of?.length);
+    expect(counts).toEqual([2, 2, 2, 2]);
   });
 
   test("runs where Node was given a flag that threads refuse to be given", async () => {

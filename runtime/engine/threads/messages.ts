@@ -16,6 +16,8 @@ export interface JobThreadStart {
 export interface TaskOrder {
   readonly id: number;
   readonly batchId: number;
+  /** Counts the run's terms: each begins with a reader that is opened anew. */
+  readonly term: number;
   readonly range: OffsetRange;
   readonly end: Position | undefined;
   readonly parts: readonly OffsetRange[];

@@ -1,5 +1,5 @@
 // The side of a job thread: runs one task at a time with its own job and its own reader, and sends the rows. After a
-// failure the reader is closed and opened anew, as a new term does on the main thread.
+// failure, and in a new term, the reader is closed and opened anew, as it is on the main thread.
 import type { MessagePort } from "node:worker_threads";
 import type { NormalizedJob } from "../../contract/job.ts";
 import { partitionKey } from "../../contract/positions.ts";
@@ -16,6 +16,8 @@ export class TaskServer {
   readonly #start: JobThreadStart;
   readonly #port: MessagePort;
   #reader: SourceReader | undefined;
+  /** In which the reader was opened. */
+  #term = 0;
   /** Partitions whose log was compared with the plan's marks since the reader was opened. */
   readonly #checked = new Set<string>();
   #running: { readonly id: number; readonly controller: AbortController; readonly rows: OutgoingRows } | undefined;
@@ -71,8 +73,11 @@ export class TaskServer {
   }
 
   async #runTask(order: TaskOrder, rows: OutgoingRows, signal: AbortSignal) {
-    const { batchId, range, parts } = order;
+    const { batchId, term, range, parts } = order;
     const job = this.#job;
+    // The log may be another one by now, which the main thread's own new reader has noticed.
+    if (term !== this.#term) await this.#closeReader();
+    this.#term = term;
     this.#reader ??= await this.#open(signal);
     const reader = this.#reader;
     await this.#checkLog(reader, order, signal);

@@ -27,6 +27,9 @@ export class ThreadedTasks implements TaskEngine {
   readonly #threads: (JobThread | undefined)[];
   readonly #lastOf = new Map<string, number>();
   #lastId = 0;
+  /** The main thread's in this term. */
+  #reader: BatchTasks["reader"] | undefined;
+  #term = 0;
   #origins = new RowOrigins();
   /** The threads of an attempt that was given up let go of it. */
   #lettingGo: Promise<unknown> = Promise.resolve();
@@ -40,8 +43,11 @@ export class ThreadedTasks implements TaskEngine {
     await this.#lettingGo;
     batch.signal.throwIfAborted();
     this.#origins = new RowOrigins();
-    const attempt = new AttemptOnThreads(batch, rows, this.#options.threads, this.#origins);
-    const shares = new TaskShares(attempt.tasks, this.#options.threads, this.#lastOf);
+    if (batch.reader !== this.#reader) this.#term++;
+    this.#reader = batch.reader;
+    const { threads } = this.#options;
+    const attempt = new AttemptOnThreads(batch, rows, { threads, origins: this.#origins, term: this.#term });
+    const shares = new TaskShares(attempt.tasks, threads, this.#lastOf);
     // Each thread's own first, or one that has none would take what another is about to begin.
     const lanes = this.#threads.map((_, thread) => ({ thread, first: shares.ownOf(thread) }));
     try {
@@ -86,12 +92,19 @@ export class ThreadedTasks implements TaskEngine {
   }
 }
 
+interface AttemptOptions {
+  readonly threads: number;
+  readonly origins: RowOrigins;
+  readonly term: number;
+}
+
 /** One attempt at a batch. */
 class AttemptOnThreads {
   readonly tasks: readonly TaskWork[];
   readonly #batch: BatchTasks;
   readonly #rows: BatchRows;
   readonly #origins: RowOrigins;
+  readonly #term: number;
   readonly #turns: RowsInTurn;
   readonly #creditBytes: number;
   /** For each task the offset up to which its progress was told. */
@@ -101,11 +114,12 @@ class AttemptOnThreads {
   #records = 0;
   #tombstones = 0;
 
-  constructor(batch: BatchTasks, rows: BatchRows, threads: number, origins: RowOrigins) {
+  constructor(batch: BatchTasks, rows: BatchRows, { threads, origins, term }: AttemptOptions) {
     const { job } = batch;
     this.#batch = batch;
     this.#rows = rows;
     this.#origins = origins;
+    this.#term = term;
     this.tasks = job.ordered ? batch.tasks : splitTasks(batch.tasks, threads);
     this.#told = this.tasks.map(({ range }) => range.fromOffset);
     const sinkMinds = job.combine !== undefined || job.sink.tasksInAnyOrder !== true;
@@ -166,7 +180,7 @@ class AttemptOnThreads {
   #orderOf({ range, end, parts, skip }: TaskWork, id: number): TaskOrder {
     const { batchId } = this.#batch;
     const mine = [...skip].filter((offset) => offset >= range.fromOffset && offset < range.untilOffset);
-    return { id, batchId, range, end, parts, skip: mine, creditBytes: this.#creditBytes };
+    return { id, batchId, term: this.#term, range, end, parts, skip: mine, creditBytes: this.#creditBytes };
   }
 
   async #write({ task, sent }: WaitingRows): Promise<void> {
