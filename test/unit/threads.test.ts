@@ -164,6 +164,24 @@ describe("on threads, a job", () => {
     expect(steps).toEqual(["write", "written", "thrown away"]);
   });
 
+  test("goes on without what it planned of a log that is another one now, if it may", async () => {
+    const dir = folder(5);
+    const settings = { dir, failOnDataLoss: false } as const;
+    const write: BatchWrite = {
+      write: async () => {},
+      commit: () => Promise.reject(new Error("enough")),
+      [Symbol.asyncDispose]: async () => {},
+    };
+    await expect(runJob(writingTo(settings, write), { threads: 2, jobFile })).rejects.toThrow("enough");
+    writeFileSync(join(dir, "in", "1.ndjson"), '{"p":1,"n":100}\n'.repeat(9));
+    const { events } = await run(settings);
+    const lost = [{ topic: "in", partition: 1, fromOffset: 0n, untilOffset: 5n }];
+    expect(events.filter(({ type }) => type === "lost")).toMatchObject([{ batchId: 0, lost }]);
+    // What is new behind the plan's end is read.
+    expect(rowsIn(dir).filter((row) => row["p"] === 1)).toHaveLength(4);
+    expect(rowsIn(dir)).toHaveLength(14);
+  });
+
   test("reads with readers that are opened anew in each term, like its own", async () => {
     const dir = folder(5);
     let commits = 0;

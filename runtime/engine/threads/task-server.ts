@@ -104,16 +104,17 @@ export class TaskServer {
 
   /**
    * Looks at the log once for each partition: it may be newer than what the reader knows; and one that was made anew
-   * after the plan, before this reader was opened, is not the one that was planned.
+   * after the plan, before this reader was opened, is not the one that was planned. Where nothing is left to be read,
+   * since that was said before, there is nothing to lose.
    */
-  async #checkLog(reader: SourceReader, { range, end }: TaskOrder, signal: AbortSignal): Promise<void> {
+  async #checkLog(reader: SourceReader, { range, end, parts }: TaskOrder, signal: AbortSignal): Promise<void> {
     const key = partitionKey(range);
-    if (this.#checked.has(key)) return;
+    if (this.#checked.has(key) || parts.length === 0) return;
     if (end === undefined) await reader.partitions(signal);
     const [other] = end === undefined ? [] : await reader.mismatches([end], signal);
     if (other !== undefined) {
       const hint = "bring the old log back, or go on without it: runtime reset job.ts --to-earliest";
-      throw new DataLossError(`the log is not what it was when the batch was planned (${other.reason})`, [range], {
+      throw new DataLossError(`the log is not what it was when the batch was planned (${other.reason})`, parts, {
         hint,
       });
     }
