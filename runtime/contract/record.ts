@@ -5,14 +5,14 @@ import type { TopicPartition } from "./positions.ts";
 export type Header = readonly [name: string, value: Uint8Array];
 
 /**
- * One record of a log, as the pipeline sees it. Offset, key and headers may be read from the log's bytes each time they
- * are asked for: `{ ...record }` leaves them out, and so does its type. A record that is kept may keep the bytes that
- * it came in: keep what is needed of it.
+ * One record of a log, as the pipeline sees it. Headers, and a key that is bytes, may be read from the log's bytes each
+ * time they are asked for: `{ ...record }` leaves them out then, and so does its type. A record that is kept may keep
+ * the bytes that it came in: keep what is needed of it.
  */
 export declare abstract class SourceRecord<out V = unknown, out K = unknown> {
   readonly topic: string;
   readonly partition: number;
-  get offset(): bigint;
+  readonly offset: bigint;
   /** Milliseconds since the Unix epoch; −1 where the log has no timestamps. */
   readonly timestamp: number;
   get key(): K;

@@ -1,7 +1,7 @@
 // The record decoder: turns the raw records of one partition, offered in offset order, into records with values. For
 // each it decides in this order: left out by the caller's decision; without a value (left out and counted, unless
 // wanted); decoded. It is the hottest loop of a job: no view, closure or promise is made for a record unless its
-// deserializer asks for one, and what few pipelines look at (offset, a key that is bytes, headers) is made when it is.
+// deserializer asks for one, and what few pipelines look at (a key that is bytes, headers) is made when it is.
 import { inspect } from "node:util";
 import type { DeserializeContext, Deserializer, Header, SourceRecord } from "../contract/record.ts";
 import type { RecordChunk } from "../contract/source.ts";
@@ -34,17 +34,16 @@ export interface RecordParts {
   headers(at: number): readonly Header[];
 }
 
-/** A key that is read when it is asked for. */
-const IN_PARTS = Symbol("in parts");
-
-/** A record as it is built: one fixed shape, so that pipelines stay fast. Handed out as a read-only SourceRecord. */
-class DecodedRecord<V, K> {
+/**
+ * A record as it is built: one fixed shape for all records of a decoder, so that pipelines stay fast. What is read on
+ * access belongs to the class, and the rest to the record itself. Handed out as a read-only SourceRecord.
+ */
+abstract class DecodedRecord<V> {
   topic: string;
   partition: number;
+  offset: bigint;
   timestamp: number;
   value: V | null;
-  readonly #offset: number;
-  #key: K | null | typeof IN_PARTS;
   readonly #parts: RecordParts | undefined;
   readonly #at: number;
 
@@ -53,47 +52,49 @@ class DecodedRecord<V, K> {
     partition: number,
     offset: number,
     timestamp: number,
-    key: null | typeof IN_PARTS,
     parts: RecordParts | undefined,
     at: number,
   ) {
     this.topic = topic;
     this.partition = partition;
+    this.offset = BigInt(offset);
     this.timestamp = timestamp;
     this.value = null;
-    this.#offset = offset;
-    this.#key = key;
     this.#parts = parts;
     this.#at = at;
   }
 
-  get offset(): bigint {
-    return BigInt(this.#offset);
-  }
-
-  get key(): K | null {
-    if (this.#key !== IN_PARTS) return this.#key;
-    // Only where the key's deserializer is bytes().
-    return (this.#parts?.key(this.#at) ?? null) as K | null;
-  }
+  abstract readonly key: unknown;
 
   get headers(): readonly Header[] {
     return this.#parts?.headers(this.#at) ?? NO_HEADERS;
   }
 
   /** What is read on access as well, so that a record prints and is written as a whole. */
-  toJSON(): SourceRecord<V | null, K | null> {
+  toJSON(): SourceRecord<V | null> {
     const { topic, partition, offset, timestamp, key, value, headers } = this;
     return { topic, partition, offset, timestamp, key, value, headers };
   }
 
   /** For console.log. */
-  [inspect.custom](): SourceRecord<V | null, K | null> {
+  [inspect.custom](): SourceRecord<V | null> {
     return this.toJSON();
   }
 
-  setKey(key: K): void {
-    this.#key = key;
+  protected keyInParts(): Uint8Array | null {
+    return this.#parts?.key(this.#at) ?? null;
+  }
+}
+
+/** Its key was decoded, or is not wanted. */
+class RecordWithKey<V, K> extends DecodedRecord<V> {
+  key: K | null = null;
+}
+
+/** Its key is bytes, which are read when they are asked for. */
+class RecordWithKeyInParts<V> extends DecodedRecord<V> {
+  get key(): Uint8Array | null {
+    return this.keyInParts();
   }
 }
 
@@ -114,10 +115,9 @@ export class RecordDecoder<V, K = null> {
   private readonly plainContext: DeserializeContext;
   private readonly readValue: Reading<V>;
   private readonly readKey: Reading<K> | undefined;
-  /** Of records that have parts. */
-  private readonly firstKey: null | typeof IN_PARTS;
+  private readonly hasKeysInParts: boolean;
   private readonly needsHeaders: boolean;
-  private records: DecodedRecord<V, K>[] = [];
+  private records: DecodedRecord<V>[] = [];
   private tombstones = 0;
   private pending: Promise<void>[] = [];
   private failure: PoisonRecordError | undefined;
@@ -127,8 +127,8 @@ export class RecordDecoder<V, K = null> {
     this.options = options;
     this.plainContext = { topic, partition, headers: NO_HEADERS };
     this.readValue = reading(value);
-    this.firstKey = key !== undefined && isBytes(key) ? IN_PARTS : null;
-    this.readKey = key === undefined || isBytes(key) ? undefined : reading(key);
+    this.hasKeysInParts = key !== undefined && isBytes(key);
+    this.readKey = key === undefined || this.hasKeysInParts ? undefined : reading(key);
     this.needsHeaders = !readsSlices(value) || (this.readKey !== undefined && key !== undefined && !readsSlices(key));
   }
 
@@ -157,14 +157,15 @@ export class RecordDecoder<V, K = null> {
       this.tombstones++;
       return;
     }
-    const firstKey = parts === undefined ? null : this.firstKey;
-    const record = new DecodedRecord<V, K>(topic, partition, offset, timestamp, firstKey, parts, at);
+    const record = this.hasKeysInParts
+      ? new RecordWithKeyInParts<V>(topic, partition, offset, timestamp, parts, at)
+      : new RecordWithKey<V, K>(topic, partition, offset, timestamp, parts, at);
     try {
       const context = this.needsHeaders && parts !== undefined ? this.contextOf(parts.headers(at)) : this.plainContext;
-      if (keyStart !== ABSENT && this.readKey !== undefined) {
+      if (keyStart !== ABSENT && this.readKey !== undefined && record instanceof RecordWithKey) {
         const key = this.readKey(buffer, keyStart, keyEnd, context);
-        if (key instanceof Promise) this.settle(record, key, (settled) => record.setKey(settled));
-        else record.setKey(key);
+        if (key instanceof Promise) this.settle(record, key, (settled) => this.setKey(record, settled));
+        else record.key = key;
       }
       if (valueStart !== ABSENT) {
         const value = this.readValue(buffer, valueStart, valueEnd, context);
@@ -202,7 +203,11 @@ export class RecordDecoder<V, K = null> {
     return headers.length === 0 ? this.plainContext : { ...this.plainContext, headers };
   }
 
-  private setValue(record: DecodedRecord<V, K>, value: V): void {
+  private setKey(record: RecordWithKey<V, K>, key: K): void {
+    record.key = key;
+  }
+
+  private setValue(record: DecodedRecord<V>, value: V): void {
     record.value = value;
     const { timestampOf } = this.options;
     if (timestampOf === undefined) return;
@@ -212,7 +217,7 @@ export class RecordDecoder<V, K = null> {
   }
 
   /** Waits for a promise without ever leaving a rejection unhandled. */
-  private settle<T>(record: DecodedRecord<V, K>, promise: Promise<T>, set: (settled: T) => void): void {
+  private settle<T>(record: DecodedRecord<V>, promise: Promise<T>, set: (settled: T) => void): void {
     this.pending.push(promise.then(set).catch((cause) => this.fail(record.offset, cause)));
   }
 

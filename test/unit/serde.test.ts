@@ -125,12 +125,20 @@ describe("the record decoder", () => {
     expect([third?.key, third?.headers]).toEqual([null, []]);
   });
 
+  it("gives records whose decoded key a spread takes along", async () => {
+    const decoder = decoderOf(text(), { key: text() });
+    decoder.add(Buffer.from("ka"), 5, 100, 1, 2, 0, 1);
+    const [record] = (await decoder.take()).records;
+    const all = { topic: "t", partition: 3, offset: 5n, timestamp: 100, key: "k", value: "a" };
+    expect({ ...record }).toEqual(all);
+  });
+
   it("gives records that print as a whole, though a spread takes only what is there already", async () => {
     const headers: Header[] = [["h", new Uint8Array([1])]];
     const decoder = decoderOf(text(), { key: bytes() });
     decoder.add(Buffer.from("a"), 5, 100, 0, 1, 0, 1, partsOf(Buffer.from("k"), headers));
     const [record] = (await decoder.take()).records;
-    expect({ ...record }).toEqual({ topic: "t", partition: 3, timestamp: 100, value: "a" });
+    expect({ ...record }).toEqual({ topic: "t", partition: 3, offset: 5n, timestamp: 100, value: "a" });
     expect(inspect(record)).toMatch(/offset: 5n.*key: .*6b.*headers: /s);
     expect(JSON.stringify(record, (_name, value) => (typeof value === "bigint" ? String(value) : value))).toBe(
       '{"topic":"t","partition":3,"offset":"5","timestamp":100,"key":{"type":"Buffer","data":[107]},"value":"a",' +
