@@ -71,9 +71,16 @@ export async function prepareBatch(input: BatchInput): Promise<PreparedBatch> {
       inHand = { ...inHand, poison: [...inHand.poison, ...outcome.poison] };
     } catch (error) {
       if (!(error instanceof DataLossError) || input.job.source.failOnDataLoss || error.lost.length === 0) throw error;
+      const before = lost;
       lost = [...lost, ...error.lost.map((part) => ({ ...part, reason: error.message }))];
+      // What is lost of something else would be lost again in every round.
+      if (offsetsLeft(inHand, lost) === offsetsLeft(inHand, before)) throw error;
     }
   }
+}
+
+function offsetsLeft({ plan }: BatchInHand, lost: readonly LostRange[]): bigint {
+  return countOffsets(plan.ranges.flatMap((range) => withoutLost(range, lost)));
 }
 
 /** One attempt, or the poison records that it failed on. */

@@ -7,6 +7,7 @@ import type { CheckpointStore } from "../../runtime/contract/store.ts";
 import {
   batches,
   ConfigError,
+  DataLossError,
   type DeadLetter,
   deadLetter,
   defineJob,
@@ -41,6 +42,16 @@ async function runAndWatch(job: Parameters<typeof runJob>[0], until?: (event: Jo
   const result = await runJob(job, { onEvent, signal: stop.signal });
   return { result, events };
 }
+
+test("a loss of what is no part of a batch ends the run, and is not met again and again", async () => {
+  const { job } = copyJob({ source: memorySource({ records: numbers(15), failOnDataLoss: false }) });
+  const lost = { topic: "other", partition: 0, fromOffset: 0n, untilOffset: 1n };
+  const pipeline = (): Observable<unknown> => {
+    throw new DataLossError("it is gone", [lost]);
+  };
+  const losing = defineJob({ ...job.definition, pipeline, combine: undefined } as never);
+  await expect(runJob(losing)).rejects.toThrow("it is gone: other:0:0-1");
+});
 
 describe("triggers", () => {
   test("available-now over 15 records with limit 5 is exactly 3 batches; a second run finds nothing", async () => {
