@@ -35,9 +35,7 @@ export class Showing implements AsyncDisposable {
   show(positions: readonly Position[]): void {
     if (this.#input.reader.completed === undefined) return;
     this.#next = positions;
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    this.#working ??= this.#work();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -64,5 +62,7 @@ export class Showing implements AsyncDisposable {
       }
       await clock.sleep(SHOW_EVERY_MS, this.#closing.signal).catch(() => undefined);
     }
+    // At once, so that whoever shows next finds nobody working.
+    this.#working = undefined;
   }
 }
