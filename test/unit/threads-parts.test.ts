@@ -167,7 +167,7 @@ describe("between threads", () => {
     }
   });
 
-  test("a source's record arrives whole, and is refused inside of a row, where it would lose its offset", async () => {
+  test("a source's record arrives whole, and is refused inside of a row, where it would lose its headers", async () => {
     const options = { topic: "t", partition: 1, value: json(), tombstones: false, skip: new Set<bigint>() };
     const decoder = new RecordDecoder(options);
     decoder.add(Buffer.from("[1]"), 7, -1, 0, 3);
