@@ -49,6 +49,7 @@ export function fileSink(options: NdjsonSinkOptions | CsvSinkOptions<string>): S
     kind: "files",
     guarantee: "exactly-once",
     target: options.dir,
+    placeOfBatches: (baseDir) => `files ${resolve(baseDir, options.dir)}`,
     encodesToBytes: true,
     encoder: () => format.encoder(),
     async open(context, signal) {

@@ -64,6 +64,7 @@ export function hbaseSink<const C extends string = never, Row = object & { reado
   return {
     kind: "hbase",
     target: table,
+    placeOfBatches: () => `hbase ${address.zookeeper}${address.parent} ${table} ${batchesTable}`,
     guarantee: "exactly-once",
     encodesToBytes: true,
     encoder: () => new HBaseRowEncoder({ keyOf, keyProperty, columns }) as ReturnType<Sink<Row>["encoder"]>,

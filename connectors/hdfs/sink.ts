@@ -93,6 +93,7 @@ export function hdfsSink(options: HdfsNdjsonSinkOptions | HdfsCsvSinkOptions<str
     kind: "hdfs",
     guarantee: "exactly-once",
     target: address.url,
+    placeOfBatches: () => `hdfs ${address.url}`,
     encodesToBytes: true,
     encoder: () => format.encoder(),
     open: (context, signal) => openWriter(settings, context, signal),

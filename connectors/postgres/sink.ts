@@ -57,7 +57,7 @@ export function postgresSink<const C extends string = never>(
   const { url, table: given, schema = "tidemark", password } = options;
   const connect = () => new Connections({ url, max: MAX_CONNECTIONS, password });
   // What can be known to be wrong is said before anything runs.
-  connect();
+  const { place } = connect().address;
   const table = parseTableName(given);
   checkIdentifier(schema);
   const columns = options.columns && checkedColumns("columns", options.columns);
@@ -67,6 +67,7 @@ export function postgresSink<const C extends string = never>(
   return {
     kind: "postgres",
     target: given,
+    placeOfBatches: () => `${place} ${table.sql} ${schema}`,
     guarantee: "exactly-once",
     encodesToBytes: true,
     // With equal keys the last row counts, so then the order of all rows does.

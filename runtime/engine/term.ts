@@ -2,12 +2,12 @@
 // 5): the epoch begins in the log, then the sinks are opened with it, then the head is read again, and only then is
 // anything written.
 import type { Clock } from "../clock.ts";
-import type { NormalizedJob } from "../contract/job.ts";
+import type { DeadLetter, NormalizedJob } from "../contract/job.ts";
 import type { PartitionBounds, Position } from "../contract/positions.ts";
-import type { SinkContext, SinkWriter } from "../contract/sink.ts";
+import type { Sink, SinkContext, SinkWriter } from "../contract/sink.ts";
 import type { OpenContext, SourceReader } from "../contract/source.ts";
 import type { CheckpointStore } from "../contract/store.ts";
-import { DataLossError } from "../errors.ts";
+import { ConfigError, DataLossError } from "../errors.ts";
 import type { JobListener } from "../events.ts";
 import { Journal } from "../journal/journal.ts";
 import type { RunIdentity } from "../journal/may-take-over.ts";
@@ -81,6 +81,7 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
     baseDir,
     warn: (message) => onEvent({ type: "warning", message }),
   };
+  const deadLetters = deadLetterSinkOf(job, baseDir);
   await using stack = new Opened();
   const deadline = { phase: "open", timeoutMs: job.phaseTimeoutMs, clock, signal: openingSignal } as const;
   // Awaited here: what is open must not be closed before the work is done.
@@ -101,7 +102,6 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
     // Only the sink of the rows: one transaction cannot be two sinks'. And only where an entry goes with every batch.
     const logTransactions = job.commit === "batch" ? journal.transactions : undefined;
     const writer = stack.use(await job.sink.open({ ...sinkContext, logTransactions }, signal));
-    const deadLetters = typeof job.onPoisonRecord === "object" ? job.onPoisonRecord.deadLetterSink : undefined;
     const deadLetterWriter = deadLetters && stack.use(await deadLetters.open(sinkContext, signal));
     await journal.verifyHead(signal);
     // What this thread reads ahead is of no use to others.
@@ -124,6 +124,21 @@ async function open(input: TermInput, openingSignal: AbortSignal): Promise<Term>
       reading,
       [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
     };
+  });
+}
+
+/**
+ * The sink of the dead letters, if there is one.
+ * @throws ConfigError it remembers its batches where the sink of the rows does
+ */
+function deadLetterSinkOf({ sink, onPoisonRecord }: NormalizedJob, baseDir: string): Sink<DeadLetter> | undefined {
+  if (typeof onPoisonRecord !== "object") return undefined;
+  const { deadLetterSink } = onPoisonRecord;
+  const place = deadLetterSink.placeOfBatches?.(baseDir);
+  if (place === undefined || place !== sink.placeOfBatches?.(baseDir)) return deadLetterSink;
+  throw new ConfigError(`the dead letters go where the rows go (${deadLetterSink.kind}: ${deadLetterSink.target})`, {
+    code: "DEAD_LETTERS_AMONG_ROWS",
+    hint: "give deadLetter() a sink with a folder, table or topic of its own",
   });
 }
 
