@@ -6,8 +6,7 @@ import type { AbortedTransaction } from "./aborted-transactions.ts";
 import { BrokerError } from "./kafka-errors.ts";
 
 const FETCH = 1;
-/** How long a broker may wait for data that is not there yet. */
-const MAX_WAIT_MS = 500;
+const DEFAULT_MAX_WAIT_MS = 500;
 const MAX_INT32 = 2 ** 31 - 1;
 const NO_SESSION = [0, -1] as const;
 
@@ -37,8 +36,14 @@ export interface FetchAnswer {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** The request's fields, in the library's order. All partitions are read with the same isolation. */
-export function fetchArguments(all: readonly FetchPartition[]): Parameters<typeof fetchV13.createRequest> {
+/**
+ * The request's fields, in the library's order. All partitions are read with the same isolation.
+ * @param maxWaitMs how long the broker may wait while there is nothing at all
+ */
+export function fetchArguments(
+  all: readonly FetchPartition[],
+  maxWaitMs = DEFAULT_MAX_WAIT_MS,
+): Parameters<typeof fetchV13.createRequest> {
   const topics = [...Map.groupBy(all, ({ topicId }) => topicId)].map(([topicId, of]) => {
     const partitions = of.map(({ partition, leaderEpoch, fromOffset, maxBytes }) => ({
       partition,
@@ -52,7 +57,7 @@ export function fetchArguments(all: readonly FetchPartition[]): Parameters<typeo
   const [sessionId, sessionEpoch] = NO_SESSION;
   const maxBytes = all.reduce((sum, of) => sum + of.maxBytes, 0);
   const isolation = all[0]?.readCommitted === true ? 1 : 0;
-  return [MAX_WAIT_MS, 1, Math.min(maxBytes, MAX_INT32), isolation, sessionId, sessionEpoch, topics, [], ""];
+  return [maxWaitMs, 1, Math.min(maxBytes, MAX_INT32), isolation, sessionId, sessionEpoch, topics, [], ""];
 }
 
 /** Fetch, version 13. */

@@ -7,24 +7,26 @@ import type { Position } from "../../runtime/index.ts";
 import { abortable } from "./abortable.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
+import { type FetchAnswer, type FetchPartition, fetchApi, fetchArguments } from "./fetch-request.ts";
 import { BrokerError } from "./kafka-errors.ts";
-import { type EndAnswer, longPollApi, longPollArguments, type WatchedEnd } from "./long-poll-request.ts";
 
 /** How long a broker keeps a request; after that it is asked again. */
 const MAX_WAIT_MS = 2_000;
+/** Nothing of the records is wanted; a broker sends one batch all the same. */
+const LEAST_BYTES = 1;
 
 export interface LongPollsOptions {
   readonly client: KafkaClient;
   readonly readCommitted: boolean;
 }
 
-/** What came of a request; undefined: it failed, which the next look will explain. */
-type Outcome = readonly EndAnswer[] | undefined;
+/** What came of a request; undefined: it failed or was refused, which the next look will explain. */
+type Outcome = readonly Omit<FetchAnswer, "bytes">[] | undefined;
 
 /** The ends that one broker has to tell about. */
 interface WatchedLeader {
   readonly leader: BrokerAddress;
-  readonly ends: WatchedEnd[];
+  readonly ends: FetchPartition[];
 }
 
 /** The long polls of one open source: one a broker at most. */
@@ -43,7 +45,7 @@ export class LongPolls {
    */
   async wait(ends: readonly Position[], signal: AbortSignal): Promise<void> {
     const leaders = this.byLeader(ends);
-    const known = new Map([...leaders.values()].flatMap((of) => of.ends).map((end) => [keyOf(end), end.offset]));
+    const known = new Map([...leaders.values()].flatMap((of) => of.ends).map((end) => [keyOf(end), end.fromOffset]));
     for (;;) {
       signal.throwIfAborted();
       const outcomes = [...leaders].map(([address, of]) => this.outcomeOf(address, of));
@@ -57,11 +59,12 @@ export class LongPolls {
   private outcomeOf(address: string, { leader, ends }: WatchedLeader): Promise<Outcome> {
     const out = this.out.get(address);
     if (out !== undefined) return out;
-    const { client, readCommitted } = this.options;
+    const { client } = this.options;
     const maxWaitMs = Math.min(MAX_WAIT_MS, client.requestTimeoutMs / 2);
-    const asked = longPollArguments({ ends, readCommitted, maxWaitMs });
-    const outcome = client
-      .callApart(leader, longPollApi, asked, this.never)
+    const outcome: Promise<Outcome> = client
+      .callApart(leader, fetchApi, fetchArguments(ends, maxWaitMs), this.never)
+      // Only the ends are kept; an answer of no topic refuses the request.
+      .then((answers) => (answers.some(({ topicId }) => topicId === "") ? undefined : answers.map(withoutBytes)))
       .catch(() => undefined)
       .finally(() => this.out.delete(address));
     this.out.set(address, outcome);
@@ -69,14 +72,18 @@ export class LongPolls {
   }
 
   /** Whether an answer tells more than is known; undefined: nobody asks about that partition any more. */
-  private isNews({ errorCode, highWatermark, lastStableOffset }: EndAnswer, known: bigint | undefined): boolean {
+  private isNews(
+    { errorCode, highWatermark, lastStableOffset }: Omit<FetchAnswer, "bytes">,
+    known: bigint | undefined,
+  ): boolean {
     const end = this.options.readCommitted ? lastStableOffset : highWatermark;
     return known !== undefined && (errorCode !== BrokerError.none || end > known);
   }
 
   /** Partitions without a leader now are left out: nobody could tell. */
   private byLeader(ends: readonly Position[]): ReadonlyMap<string, WatchedLeader> {
-    const { cluster } = this.options.client;
+    const { client, readCommitted } = this.options;
+    const { cluster } = client;
     const leaders = new Map<string, WatchedLeader>();
     for (const { topic, partition, offset } of ends) {
       const { leader, leaderEpoch } = cluster.partition({ topic, partition }) ?? {};
@@ -84,7 +91,7 @@ export class LongPolls {
       if (leader === undefined || leaderEpoch === undefined || topicId === undefined) continue;
       const address = formatBroker(leader);
       const of = leaders.get(address) ?? { leader, ends: [] };
-      of.ends.push({ topicId, partition, leaderEpoch, offset });
+      of.ends.push({ topicId, partition, leaderEpoch, fromOffset: offset, maxBytes: LEAST_BYTES, readCommitted });
       leaders.set(address, of);
     }
     return leaders;
@@ -93,4 +100,8 @@ export class LongPolls {
 
 function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }): string {
   return `${topicId}/${partition}`;
+}
+
+function withoutBytes({ bytes: _, ...ends }: FetchAnswer): Omit<FetchAnswer, "bytes"> {
+  return ends;
 }

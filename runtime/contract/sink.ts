@@ -85,8 +85,8 @@ export interface Sink<in Row = never> {
   /** Where the rows go, for people and without passwords: a folder, a table, a topic. */
   readonly target?: string;
   /**
-   * What identifies the place where this sink remembers its batches, for sinks that do; no I/O. Two sinks of one job with
-   * the same place would take each other's batches for their own. Relative paths are resolved against `baseDir`.
+   * What identifies the place where this sink remembers its batches, for sinks that do; no I/O. Two sinks of one job
+   * with the same place would take each other's batches for their own. Relative paths are resolved against `baseDir`.
    */
   placeOfBatches?(baseDir: string): string;
   /**
