@@ -75,6 +75,8 @@ class FileBatchWrite implements BatchWrite {
   private readonly layout: FileLayout;
   /** Opened with the first rows: a batch without rows leaves no file. */
   private handle: FileHandle | undefined;
+  /** Given up or over: a file that is still being opened is closed and removed. */
+  private isDisposed = false;
 
   constructor(output: OpenOutput, batch: Batch, committed: () => void) {
     this.output = output;
@@ -89,10 +91,14 @@ class FileBatchWrite implements BatchWrite {
     const parts = this.layout.bytesOf(rows);
     try {
       this.handle ??= await open(this.stagingPath, "w", 0o644);
-      for (const part of parts) await this.handle.appendFile(part);
+      if (!this.isDisposed) for (const part of parts) await this.handle.appendFile(part);
     } catch (error) {
       throw this.explain("cannot write", error);
     }
+    if (!this.isDisposed) return;
+    // Nobody disposes of it again who gave the batch up while the file was being opened.
+    await this[Symbol.asyncDispose]();
+    throw new Error(`batch ${this.batch.batchId} was given up`);
   }
 
   async commit(): Promise<void> {
@@ -115,6 +121,7 @@ class FileBatchWrite implements BatchWrite {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isDisposed = true;
     if (this.handle === undefined) return;
     await this.handle.close();
     // After the rename there is nothing of this name.

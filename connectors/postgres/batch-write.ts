@@ -48,6 +48,8 @@ export class PostgresBatchWrite implements BatchWrite {
   #isCopying = false;
   /** What lies in the temporary table. */
   #staged: PendingRows | undefined;
+  /** Given up or over: whatever is still being opened is given back. */
+  #isDisposed = false;
 
   constructor(destination: Destination, batch: Batch) {
     this.#destination = destination;
@@ -74,6 +76,7 @@ export class PostgresBatchWrite implements BatchWrite {
 
   /** Rolls back what was not committed. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     // A copy under way is not waited for: the server rolls back as soon as it sees the connection gone.
     if (this.#copying !== undefined) this.#open?.destroy();
     await this.#open?.rollback();
@@ -123,7 +126,10 @@ export class PostgresBatchWrite implements BatchWrite {
   async #opened(signal: AbortSignal): Promise<Transaction> {
     const { connections, limits } = this.#destination;
     this.#open ??= await connections.begin(limits, signal);
-    return this.#open;
+    if (!this.#isDisposed) return this.#open;
+    // Nobody disposes of it again who gave the batch up while the connection was being made.
+    await this.#open.rollback();
+    throw new Error(`batch ${this.#batch.batchId} was given up`);
   }
 
   async #copy(transaction: Transaction, rows: PendingRows): Promise<void> {

@@ -196,3 +196,22 @@ it("says which setting ended the transaction of a batch whose pipeline was silen
   expect(failure).toBeInstanceOf(TransientError);
   expect(failure).toMatchObject({ hint: expect.stringContaining("raise idleTimeoutMs of postgresSink") });
 });
+
+it("gives back the connection of a batch that is given up while its transaction is being opened", async () => {
+  const name = newName("given_up");
+  await database.query(`create table ${name} (text text)`);
+  const sink = postgresSink({ url: database.url, table: name });
+  const lineageId = newName("lineage");
+  const context = { jobName: name, baseDir: ".", warn: () => undefined, lineageId, epoch: 1n };
+  await using writer = await sink.open(context, signal);
+  const write = await writer.begin({ jobName: name, lineageId, batchId: 0, planHash: "plan", ranges: [], signal });
+  if (write === "already-written") throw new Error("nothing was written yet");
+  const encoder = sink.encoder();
+  // Enough to be sent at once.
+  for (let row = 0; row < 5_000; row++) encoder.add({ text: "x".repeat(100) });
+  const writing = write.write(encoder.take() ?? { rowCount: 0, data: [] });
+  await write[Symbol.asyncDispose]();
+  await expect(writing).rejects.toThrow("was given up");
+  const sessions = "select 1 from pg_stat_activity where application_name like $1";
+  expect(await database.admin(sessions, [`tidemark ${lineageId.replace("_", "")}%`])).toEqual([]);
+});

@@ -1,5 +1,5 @@
 // What the file sink does beyond the contract suite: names, formats, and what is in the folder at every moment.
-import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -72,6 +72,23 @@ async function written<Row>(sink: Sink<Row>, ...tasks: readonly (readonly Row[])
 async function dataFiles(): Promise<string[]> {
   return (await readdir(dir)).filter((name) => !/^[._]/.test(name));
 }
+
+/** What this process has open below a folder. */
+async function openBelow(folder: string): Promise<string[]> {
+  const links = (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ""));
+  return (await Promise.all(links)).filter((path) => path.startsWith(`${folder}/`));
+}
+
+it("closes and removes the file of a batch that is given up while it is being opened", async () => {
+  const sink = fileSink({ dir: "out" });
+  await using writer = await open(sink);
+  const write = await begin(writer, batchOf(0));
+  const writing = write.write(encode(sink, [1]));
+  await write[Symbol.asyncDispose]();
+  await expect(writing).rejects.toThrow("was given up");
+  expect((await readdir(dir, { recursive: true })).filter((path) => path.endsWith(".ndjson"))).toEqual([]);
+  if (process.platform === "linux") expect(await openBelow(dir)).toEqual([]);
+});
 
 describe("the files of a sink", () => {
   it("are named by batch, lineage and plan, readable to all, and sort by batch", async () => {
