@@ -1,9 +1,10 @@
 // The sink's memory of the newest batch in a table, per lineage: a row with batchId, plan hash and the epoch that may
-// write. Opening raises the epoch; sealing a batch changes the row only if the epoch is still the own one, in the
-// transaction of the batch's rows. So nobody else can have marked a batch in between, and one beyond all that was
-// there and all that was tried since needs no look; but replays all have the same epoch, and look each time. A frozen
-// writer's open transaction would hold the row and its rows' keys: its session is ended, which needs no more than being
-// the same user.
+// write. Opening raises the epoch; sealing a batch changes the row only if the epoch is still the own one, and the
+// batch not there yet, in the transaction of the batch's rows. So nobody else can have marked a batch in between, and
+// one beyond all that was there and all that was tried since needs no look; but replays all have the same epoch: they
+// look each time, and of two that write one batch the later waits for the earlier's row and finds itself refused. A
+// frozen writer's open transaction would hold the row and its rows' keys: its session is ended, which needs no more
+// than being the same user.
 import { type Batch, CheckpointCorruptError, type SinkContext, TransientError } from "../../runtime/index.ts";
 import type { Connections } from "./connections.ts";
 import { quoted } from "./failures.ts";
@@ -94,17 +95,26 @@ export class Marker {
     });
   }
 
-  /** Marks the batch as written, in its own transaction. @throws TransientError a higher epoch has opened the table */
+  /**
+   * Marks the batch as written, in its own transaction.
+   * @throws TransientError a higher epoch has opened the table, or another replay has written the batch meanwhile
+   */
   async set(transaction: Transaction, { batchId, planHash }: Batch, signal: AbortSignal): Promise<void> {
     const { lineageId, epoch } = this.#context;
     this.#newestBatchId = Math.max(this.#newestBatchId, batchId);
     const { rowCount } = await transaction.query(
       `update ${this.#table} set batch_id = $4, plan_hash = $5, written_at = now()
-      where lineage = $1 and target = $2 and epoch = $3`,
+      where lineage = $1 and target = $2 and epoch = $3 and (batch_id is null or batch_id < $4)`,
       [lineageId, this.#target, `${epoch}`, batchId, planHash],
       { doing: `mark batch ${batchId} in ${this.#target}`, signal },
     );
-    if (rowCount !== 1) throw this.#shutOut();
+    if (rowCount === 1) return;
+    // Only replays share an epoch.
+    if (epoch !== SHARED_EPOCH) throw this.#shutOut();
+    throw new TransientError(`another replay wrote batch ${batchId} to ${this.#target} at the same time`, {
+      code: "SINK_BUSY",
+      hint: "replay again: batches that are there by then are not written twice",
+    });
   }
 
   /** Holds the epoch until the transaction ends, and marks no batch. @throws TransientError there is a higher one */
