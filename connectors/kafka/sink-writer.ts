@@ -150,6 +150,7 @@ class KafkaBatchWrite implements BatchWrite {
   /** What became of the transaction is up to somebody else, or has been decided. */
   private isDecided = false;
   private hasRows = false;
+  private isDisposed = false;
   readonly transaction?: JointTransaction;
 
   constructor(options: KafkaWriterOptions, opened: Opened, batch: Batch) {
@@ -184,6 +185,7 @@ class KafkaBatchWrite implements BatchWrite {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isDisposed = true;
     this.waiting.clear();
     if (!this.isDecided) {
       this.isDecided = true;
@@ -214,8 +216,11 @@ class KafkaBatchWrite implements BatchWrite {
   }
 
   private async takeTurn(signal: AbortSignal): Promise<ProducerTurn> {
-    this.turn ??= await this.opened.producer.turn(signal);
-    return this.turn;
+    if (!this.isDisposed) this.turn ??= await this.opened.producer.turn(signal);
+    if (!this.isDisposed && this.turn !== undefined) return this.turn;
+    // Nobody disposes of it again who gave the batch up while it waited for its turn.
+    this.turn?.release();
+    throw new Error(`batch ${this.batch.batchId} was given up`);
   }
 
   private async batchesOf(topic: string): Promise<TopicBatches> {

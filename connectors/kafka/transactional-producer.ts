@@ -2,7 +2,7 @@
 // tell an older producer of the same id from this one. It never repeats records: after any failure it is used up, and
 // the next one, which shuts this one out, begins anew. Going on after a lost reply can tear transactions apart (Jepsen
 // on Bufstream, 2024). A consumer group's offsets can be part of the transaction.
-import { addPartitionsToTxnV3, initProducerIdV4 } from "@platformatic/kafka";
+
 import {
   OutcomeUnknownError,
   partitionKey,
@@ -10,11 +10,12 @@ import {
   type TopicPartition,
   TransientError,
 } from "../../runtime/index.ts";
-import { pause } from "./abortable.ts";
+import { abortable, pause } from "./abortable.ts";
 import type { KafkaClient } from "./client.ts";
 import type { Codec } from "./compress.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError } from "./kafka-errors.ts";
+import { addPartitionsToTxnV3, initProducerIdV4 } from "./library.ts";
 import { ProduceQueue } from "./produce-queue.ts";
 import { isRepeatable, mayBeTimeout, refusedTransaction, timedOut, WriteError } from "./producer-errors.ts";
 import type { RecordBatchWriter } from "./record-batch-writer.ts";
@@ -62,6 +63,10 @@ export class TransactionalProducer {
   private coordinator: BrokerAddress;
   private beganMs: number | undefined;
   private failure: TidemarkError | undefined;
+  /** What was called to send something, and is not over. */
+  private readonly sending = new Set<Promise<void>>();
+  /** How many transactions were given up: what was to be in one of them is not sent in another. */
+  private aborts = 0;
 
   private constructor(options: ProducerOptions, opened: OpenedProducer) {
     this.options = options;
@@ -118,16 +123,20 @@ export class TransactionalProducer {
    * Sends batches in order; begins the transaction if none is open. Resolves when they are on their way, which waits
    * for earlier ones when there are many.
    * @param batches at most one for each partition
-   * @throws whatever went wrong, with these or with earlier ones
+   * @throws whatever went wrong, with these or with earlier ones; also when the transaction is aborted meanwhile
    */
-  async send(batches: readonly PendingBatch[], signal: AbortSignal): Promise<void> {
-    this.throwIfFailed();
-    this.beganMs ??= performance.now();
+  send(batches: readonly PendingBatch[], signal: AbortSignal): Promise<void> {
+    return this.inTransaction(() => this.sendAll(batches, signal));
+  }
+
+  private async sendAll(batches: readonly PendingBatch[], signal: AbortSignal): Promise<void> {
+    const { aborts } = this;
     if (this.addsPartitions) await this.addPartitions(batches, signal).catch((error) => this.fail(error));
     const { client, transactionalId, produceTimeoutMs } = this.options;
     for (const [leader, of] of byLeader(client, batches)) {
       await this.queue.room(leader, of, signal);
       this.throwIfFailed();
+      if (aborts !== this.aborts) throw new Error("the transaction was aborted before its records were sent");
       const framed = of.map(({ topic, partition, records, codec }) => {
         return {
           topic,
@@ -144,13 +153,13 @@ export class TransactionalProducer {
    * are left out.
    * @throws whatever went wrong, with these or with earlier ones
    */
-  async sendOffsets(offsets: GroupOffsets, signal: AbortSignal): Promise<void> {
-    this.throwIfFailed();
-    this.beganMs ??= performance.now();
-    const { client, transactionalId } = this.options;
-    const { identity, coordinator, addsPartitions } = this;
-    const transaction = { client, transactionalId, ...identity, coordinator, addsPartitions };
-    await sendGroupOffsets(transaction, offsets, signal).catch((error) => this.fail(error));
+  sendOffsets(offsets: GroupOffsets, signal: AbortSignal): Promise<void> {
+    return this.inTransaction(async () => {
+      const { client, transactionalId } = this.options;
+      const { identity, coordinator, addsPartitions } = this;
+      const transaction = { client, transactionalId, ...identity, coordinator, addsPartitions };
+      await sendGroupOffsets(transaction, offsets, signal).catch((error) => this.fail(error));
+    });
   }
 
   /** Waits until everything that was sent has been answered. @throws what went wrong */
@@ -171,15 +180,32 @@ export class TransactionalProducer {
   }
 
   /**
-   * Throws the transaction's records away, if they are not visible by now. Where that cannot be said to the broker, the
-   * next producer of this id or the transaction's timeout does it. Does nothing when none was begun.
+   * Throws the transaction's records away, if they are not visible by now; what still waits to be sent is not sent any
+   * more. Where that cannot be said to the broker, the next producer of this id or the transaction's timeout does it.
+   * Does nothing when none was begun.
    */
   async abort(signal: AbortSignal): Promise<void> {
     if (this.beganMs === undefined) return;
-    await this.queue.settled(signal);
+    this.aborts++;
+    // Nothing may come to the broker after the end: it would begin another transaction, or be in the next one.
+    await abortable(Promise.allSettled(this.sending), signal).catch((error) => this.fail(error));
+    await this.queue.settled(signal).catch((error) => this.fail(error));
     // Records that are still under way somewhere must not find the transaction ended.
     if (this.failure instanceof OutcomeUnknownError || this.queue.hasLostAnswer) return;
     await this.end("abort", signal);
+  }
+
+  /** Begins the transaction if none is open. */
+  private async inTransaction(send: () => Promise<void>): Promise<void> {
+    this.throwIfFailed();
+    this.beganMs ??= performance.now();
+    const sending = send();
+    this.sending.add(sending);
+    try {
+      await sending;
+    } finally {
+      this.sending.delete(sending);
+    }
   }
 
   private async end(how: "commit" | "abort", signal: AbortSignal): Promise<void> {
