@@ -5,11 +5,16 @@ import type { Header, RecordParts } from "../../runtime/index.ts";
 import { VarintReader } from "./varint-reader.ts";
 
 const EMPTY = new Uint8Array(0);
+const WINDOW_BYTES = 16 * 1024;
 const NO_HEADERS: readonly Header[] = Object.freeze([]);
 
 /** The parts of all records of one batch; where one begins is the place of its key's length. */
 export class BatchParts implements RecordParts {
   private readonly bytes: Buffer;
+  /** The copy of the bytes from `windowStart` to `windowEnd` (exclusive). */
+  private window: Uint8Array = EMPTY;
+  private windowStart = 0;
+  private windowEnd = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -19,6 +24,16 @@ export class BatchParts implements RecordParts {
     const reader = new VarintReader(this.bytes, at);
     const length = reader.readInt();
     return length < 0 ? null : copy(this.bytes, reader.position, reader.position + length);
+  }
+
+  /** Copying many at once is several times faster; each keeps some thousand bytes in memory, and not all of a fetch. */
+  copy(start: number, end: number): Uint8Array {
+    if (start < this.windowStart || end > this.windowEnd) {
+      this.windowStart = start;
+      this.windowEnd = Math.max(end, Math.min(start + WINDOW_BYTES, this.bytes.length));
+      this.window = new Uint8Array(this.bytes.subarray(start, this.windowEnd));
+    }
+    return new Uint8Array(this.window.buffer, start - this.windowStart, end - start);
   }
 
   headers(at: number): readonly Header[] {

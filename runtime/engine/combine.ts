@@ -1,13 +1,13 @@
 // Runs the user's `combine` over the rows of all tasks of one batch, in partition order.
-import { Subject } from "rxjs";
 import type { NormalizedJob } from "../contract/job.ts";
 import type { Batch } from "../contract/sink.ts";
 import { messageOf, PipelineError, TidemarkError } from "../errors.ts";
 import { raceAbort } from "./deadline.ts";
+import { RecordStream } from "./record-stream.ts";
 
 /** One batch's combining: give it rows, then complete it. */
 export class Combining {
-  readonly #rows$ = new Subject<unknown>();
+  readonly #stream = new RecordStream<unknown>();
   readonly #done: Promise<void>;
   #failure: { error: unknown } | undefined;
   #unsubscribe = () => {};
@@ -20,7 +20,7 @@ export class Combining {
         resolve();
       };
       try {
-        const subscription = combine(this.#rows$, batch).subscribe({
+        const subscription = combine(this.#stream.records$, batch).subscribe({
           next: (row) => {
             try {
               output(row);
@@ -40,13 +40,13 @@ export class Combining {
 
   /** @throws PipelineError combine has failed, perhaps on an earlier row */
   add(row: unknown): void {
-    this.#rows$.next(row);
+    this.#stream.next(row);
     this.#throwFailure();
   }
 
   /** There are no more rows: waits until combine has completed. @throws PipelineError */
   async complete(signal: AbortSignal): Promise<void> {
-    this.#rows$.complete();
+    this.#stream.complete();
     await raceAbort(this.#done, signal);
     this.#throwFailure();
   }

@@ -1,7 +1,7 @@
 // Runs the pipeline over one range: feeds records in offset order, gives rows on as they come, and ends when the
 // pipeline has completed. It knows nothing of batches, sinks or checkpoints. A failure says at which record it
 // happened.
-import { type Observable, Subject } from "rxjs";
+import type { Observable } from "rxjs";
 import type { NormalizedJob, Task } from "../contract/job.ts";
 import { formatRange, type OffsetRange } from "../contract/positions.ts";
 import type { SourceRecord } from "../contract/record.ts";
@@ -9,6 +9,7 @@ import type { SourceReader } from "../contract/source.ts";
 import { messageOf, PipelineError, TidemarkError } from "../errors.ts";
 import { raceAbort } from "./deadline.ts";
 import { feedingThrough, Gate } from "./gate.ts";
+import { RecordStream } from "./record-stream.ts";
 
 export interface TaskInput {
   readonly job: NormalizedJob;
@@ -72,7 +73,7 @@ export async function runTask(input: TaskInput, output: TaskOutput): Promise<Tas
 
 /** The pipeline of one task, fed record by record. */
 class Feed {
-  readonly #records$ = new Subject<unknown>();
+  readonly #stream = new RecordStream<unknown>();
   readonly #gate = new Gate();
   readonly #done: Promise<void>;
   readonly #range: OffsetRange;
@@ -126,7 +127,7 @@ class Feed {
 
   #pipelineOf(job: NormalizedJob, task: Task): Observable<unknown> | undefined {
     try {
-      const rows$ = job.pipeline(this.#records$, task);
+      const rows$ = job.pipeline(this.#stream.records$, task);
       if (typeof rows$?.subscribe === "function") return rows$;
       throw new PipelineError("the pipeline did not return an Observable", {
         hint: "pipeline: (records$) => records$.pipe(…): is there a return?",
@@ -153,7 +154,7 @@ class Feed {
       const record = records[next++];
       if (record === undefined) continue;
       this.#last = record;
-      this.#records$.next(record);
+      this.#stream.next(record);
       if (this.isOver || this.#gate.isClosed) return next;
     }
     return next;
@@ -161,7 +162,7 @@ class Feed {
 
   /** There are no more records: waits for the pipeline to complete. */
   async complete(): Promise<void> {
-    feedingThrough(this.#gate, () => this.#records$.complete());
+    feedingThrough(this.#gate, () => this.#stream.complete());
     await raceAbort(this.#done, this.#signal);
     this.#throwFailure();
   }

@@ -1,8 +1,10 @@
 // The decoder without a broker: batches written by the Kafka library's encoder, which shares no code with it, then cut,
 // trimmed, damaged and marked in every way.
-import { createRecordsBatch, crc32c as libraryCrc32c } from "@platformatic/kafka";
+import { createRecordsBatch, jsCRC32C } from "@platformatic/kafka";
+import { crc32c as inWebAssembly } from "@platformatic/wasm-utils";
 import { describe, expect, it, test } from "vitest";
 import type { AbortedTransaction } from "../../connectors/kafka/aborted-transactions.ts";
+import type { RecordTarget } from "../../connectors/kafka/batch-records.ts";
 import { crc32c } from "../../connectors/kafka/crc32c.ts";
 import { FetchedRecords } from "../../connectors/kafka/fetched-records.ts";
 import { VarintReader } from "../../connectors/kafka/varint-reader.ts";
@@ -48,7 +50,7 @@ function batchOf(records: readonly Written[], options: BatchOptions = {}): Buffe
 
 /** The batch with its CRC made right again. */
 function sealed(batch: Buffer): Buffer {
-  batch.writeUInt32BE(libraryCrc32c(batch.subarray(21)), 17);
+  batch.writeUInt32BE(jsCRC32C(batch.subarray(21)), 17);
   return batch;
 }
 
@@ -86,7 +88,7 @@ function decode(bytes: Buffer, { from = 0, until = 1e9, aborted, chunkRecords = 
         offset,
         timestamp,
         key: keyStart < 0 ? null : buffer.toString("utf8", keyStart, keyEnd),
-        value: valueStart < 0 ? null : buffer.toString("utf8", valueStart, valueEnd),
+        value: valueStart < 0 ? null : Buffer.from(parts.copy(valueStart, valueEnd)).toString(),
         headers: parts.headers(at).map(([name, value]) => [name, Buffer.from(value).toString()] as const),
       });
     },
@@ -110,8 +112,25 @@ test("the CRC is the one that others compute, at every length and alignment", ()
   for (let round = 0; round < 500; round++) {
     const start = numberBelow(random, 300);
     const end = start + numberBelow(random, 301 - start);
-    expect(crc32c(bytes, start, end), seed).toBe(libraryCrc32c(bytes.subarray(start, end)));
+    const expected = jsCRC32C(bytes.subarray(start, end));
+    expect(crc32c(bytes, start, end), seed).toBe(expected);
+    expect(inWebAssembly(bytes.subarray(start, end)), seed).toBe(expected);
   }
+});
+
+test("values are copies, whatever their sizes, and stay when the bytes that were fetched do not", () => {
+  const values = [0, 1, 20_000, 5_000, 5_000, 5_000, 0, 16_384, 1, 40_000, 3].map((size, at) => `${at}`.repeat(size));
+  const bytes = batchOf(values.map((value) => ({ value })));
+  const copies: Uint8Array[] = [];
+  const target: RecordTarget = {
+    add: (_buffer, _offset, _timestamp, start, end, _keyStart, _keyEnd, parts) => copies.push(parts.copy(start, end)),
+  };
+  new FetchedRecords({ partition, bytes, fromOffset: 0, aborted: undefined }).decode(target, 100, {
+    records: 100,
+    bytes: 1e9,
+  });
+  bytes.fill(0);
+  expect(copies.map((copy) => Buffer.from(copy).toString())).toEqual(values);
 });
 
 test("numbers of any size and sign are read as they were written", () => {

@@ -10,7 +10,7 @@ import { bytes, type EncodedRows, RecordDecoder, type RowEncoder, text } from ".
 async function encoded(encoder: RowEncoder<object>): Promise<EncodedRows["data"]> {
   const options = { topic: "t", partition: 3, value: text(), key: bytes(), tombstones: false };
   const decoder = new RecordDecoder({ ...options, skip: new Set<bigint>() });
-  const parts = { key: () => Buffer.from("k"), headers: () => [] };
+  const parts = { key: () => Buffer.from("k"), headers: () => [], copy: () => new Uint8Array(0) };
   decoder.add(Buffer.from("v"), 5, 100, 0, 1, 0, 1, parts);
   const { records } = await decoder.take();
   for (const record of records) encoder.add(record);

@@ -97,7 +97,7 @@ describe("text() and bytes()", () => {
 
 /** The same key and headers for every record. */
 function partsOf(key: Uint8Array | null, headers: readonly Header[]): RecordParts {
-  return { key: () => key, headers: () => headers };
+  return { key: () => key, headers: () => headers, copy: () => new Uint8Array(0) };
 }
 
 describe("the record decoder", () => {
@@ -112,6 +112,7 @@ describe("the record decoder", () => {
         asked.push(`headers ${at}`);
         return [[`h${at}`, new Uint8Array(0)]];
       },
+      copy: () => new Uint8Array(0),
     };
     const decoder = decoderOf(text(), { key: bytes() });
     decoder.add(Buffer.from("a"), 1, -1, 0, 1, 0, 1, parts, 10);
