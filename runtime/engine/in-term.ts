@@ -4,7 +4,7 @@ import type { BatchCommits } from "../contract/sink.ts";
 import type { BatchInHand } from "../journal/recover.ts";
 import { countOffsets, makePlan, type Plan, type PoisonRecord } from "../plan/plan.ts";
 import { withDeadline } from "./deadline.ts";
-import { lostOfPlan, type RunMemory } from "./look.ts";
+import { lostOfOlderPlan, lostOfPlan, type RunMemory } from "./look.ts";
 import { type PreparedBatch, prepareBatch } from "./prepare-batch.ts";
 import type { Term } from "./term.ts";
 import type { Due } from "./wait-for-plan.ts";
@@ -42,10 +42,11 @@ export interface HowToPrepare {
 
 /** Prepares a batch, and tells the job's listener of its progress and its poison records. */
 export async function prepareInTerm(
-  { input, journal, reader, ahead, writer, deadLetterWriter }: Term,
+  term: Term,
   inHand: BatchInHand,
   { bounds, recordPoison, commits, isUnplanned = false }: HowToPrepare,
 ): Promise<PreparedBatch> {
+  const { input, journal, ahead, writer, deadLetterWriter } = term;
   const { job, clock, abortSignal, onEvent } = input;
   const { plan } = inHand;
   const ofOffsets = countOffsets(plan.ranges);
@@ -60,7 +61,7 @@ export async function prepareInTerm(
     inHand,
     isUnplanned,
     commits,
-    lost: lostOfPlan(job, plan, bounds ?? (await reader.partitions(abortSignal))),
+    lost: bounds ? lostOfPlan(term, plan, bounds) : await lostOfOlderPlan(term, plan, abortSignal),
     clock,
     signal: abortSignal,
     recordPoison: async (records) => {

@@ -161,15 +161,38 @@ function checkNothingLost(term: Term, positions: readonly Position[], bounds: re
 }
 
 /**
- * What the log no longer holds of a plan.
+ * What the log no longer holds of a plan that was made just now.
+ * @param bounds what it was made from
  * @throws DataLossError there is something, and `failOnDataLoss` is on
  */
-export function lostOfPlan(
-  { source }: Term["input"]["job"],
-  plan: Plan,
-  bounds: readonly PartitionBounds[],
-): LostRange[] {
-  const lost = lostParts(plan.ranges, bounds);
+export function lostOfPlan({ input }: Term, plan: Plan, bounds: readonly PartitionBounds[]): LostRange[] {
+  return lostIfAllowed(input.job, lostParts(plan.ranges, bounds));
+}
+
+/**
+ * The same of a plan from before. The log may be another one by now: then what was planned of it is lost as a whole,
+ * whatever is at these offsets, since nobody has planned to read that.
+ * @throws DataLossError there is something, and `failOnDataLoss` is on
+ */
+export async function lostOfOlderPlan(
+  { input, reader }: Pick<Term, "input" | "reader">,
+  { ranges }: Plan,
+  signal: AbortSignal,
+): Promise<LostRange[]> {
+  const bounds = await reader.partitions(signal);
+  const ends = ranges.flatMap(({ topic, partition, fromOffset, untilOffset: offset, untilMark: mark }) =>
+    mark === undefined || fromOffset === offset ? [] : [{ topic, partition, offset, mark }],
+  );
+  const others = ends.length === 0 ? [] : await reader.mismatches(ends, signal);
+  const reasons = new Map(others.map(({ position, reason }) => [partitionKey(position), reason]));
+  const lost = ranges.flatMap((range) => {
+    const reason = reasons.get(partitionKey(range));
+    return reason === undefined ? lostParts([range], bounds) : [{ ...range, reason }];
+  });
+  return lostIfAllowed(input.job, lost);
+}
+
+function lostIfAllowed({ source }: Term["input"]["job"], lost: LostRange[]): LostRange[] {
   if (lost.length > 0 && source.failOnDataLoss) throw lossOf(lost);
   return lost;
 }

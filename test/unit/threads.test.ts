@@ -164,23 +164,46 @@ describe("on threads, a job", () => {
     expect(steps).toEqual(["write", "written", "thrown away"]);
   });
 
-  test("goes on without what it planned of a log that is another one now, if it may", async () => {
-    const dir = folder(5);
-    const settings = { dir, failOnDataLoss: false } as const;
-    const write: BatchWrite = {
-      write: async () => {},
-      commit: () => Promise.reject(new Error("enough")),
-      [Symbol.asyncDispose]: async () => {},
-    };
-    await expect(runJob(writingTo(settings, write), { threads: 2, jobFile })).rejects.toThrow("enough");
-    writeFileSync(join(dir, "in", "1.ndjson"), '{"p":1,"n":100}\n'.repeat(9));
-    const { events } = await run(settings);
-    const lost = [{ topic: "in", partition: 1, fromOffset: 0n, untilOffset: 5n }];
-    expect(events.filter(({ type }) => type === "lost")).toMatchObject([{ batchId: 0, lost }]);
-    // What is new behind the plan's end is read.
-    expect(rowsIn(dir).filter((row) => row["p"] === 1)).toHaveLength(4);
-    expect(rowsIn(dir)).toHaveLength(14);
-  });
+  const replaced = [
+    { threads: 1, lines: 9 },
+    { threads: 2, lines: 9 },
+    { threads: 1, lines: 3 },
+    { threads: 2, lines: 3 },
+  ];
+  describe.each(replaced)(
+    "whose log is another one of $lines lines after its plan, on $threads",
+    ({ threads, lines }) => {
+      /** A folder in which a batch of five records of each partition is in hand. */
+      async function withPlan(settings: Omit<ThreadsJobSettings, "dir">): Promise<string> {
+        const dir = folder(5);
+        const write: BatchWrite = {
+          write: async () => {},
+          commit: () => Promise.reject(new Error("enough")),
+          [Symbol.asyncDispose]: async () => {},
+        };
+        await expect(runJob(writingTo({ dir, ...settings }, write), { threads, jobFile })).rejects.toThrow("enough");
+        writeFileSync(join(dir, "in", "1.ndjson"), '{"p":1,"n":100}\n'.repeat(lines));
+        return dir;
+      }
+
+      test("goes on without what it planned of it, if it may", async () => {
+        const dir = await withPlan({ failOnDataLoss: false });
+        const { events } = await run({ dir, failOnDataLoss: false }, { threads });
+        const lost = [{ topic: "in", partition: 1, fromOffset: 0n, untilOffset: 5n }];
+        expect(events.filter(({ type }) => type === "lost")).toMatchObject([{ batchId: 0, lost }]);
+        // What is new behind the plan's end is read.
+        const behind = Math.max(0, lines - 5);
+        expect(rowsIn(dir).filter((row) => row["p"] === 1)).toHaveLength(behind);
+        expect(rowsIn(dir)).toHaveLength(10 + behind);
+      });
+
+      test("is refused, if it may not", async () => {
+        const dir = await withPlan({});
+        expect(await failure({ dir }, { threads })).toMatchObject({ code: "DATA_LOSS" });
+        expect(rowsIn(dir)).toEqual([]);
+      });
+    },
+  );
 
   test("reads with readers that are opened anew in each term, like its own", async () => {
     const dir = folder(5);
