@@ -2,9 +2,11 @@
 // broker answers when there is (a long poll). They go over connections of their own, since a broker answers the
 // requests of a connection in order. A request that is still out when nobody waits any more is kept for the next wait:
 // what it was asked about lies at or before what is asked then. News is what a look at the ends would show too, so that
-// a transaction that is open is none. It never reads ahead, and never says that there is nothing.
+// a transaction that is open is none. It never reads ahead, and never says that there is nothing. A broker that answers
+// at once without any news, as a new leader may that does not know yet how far its log is committed, is asked again
+// after a pause that grows.
 import type { Position } from "../../runtime/index.ts";
-import { abortable } from "./abortable.ts";
+import { abortable, pause } from "./abortable.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { type FetchAnswer, type FetchPartition, fetchApi, fetchArguments } from "./fetch-request.ts";
@@ -14,6 +16,11 @@ import { BrokerError } from "./kafka-errors.ts";
 const MAX_WAIT_MS = 2_000;
 /** Nothing of the records is wanted; a broker sends one batch all the same. */
 const LEAST_BYTES = 1;
+/** An answer without news that comes sooner was not waited for by the broker. */
+const TOO_SOON_MS = 100;
+/** Before such a broker is asked again, doubled each time. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 320;
 
 export interface LongPollsOptions {
   readonly client: KafkaClient;
@@ -33,6 +40,8 @@ interface WatchedLeader {
 export class LongPolls {
   private readonly options: LongPollsOptions;
   private readonly out = new Map<string, Promise<Outcome>>();
+  /** For brokers that answer too soon: the pause before they are asked again. */
+  private readonly pauses = new Map<string, number>();
   private readonly never = new AbortController().signal;
 
   constructor(options: LongPollsOptions) {
@@ -59,16 +68,30 @@ export class LongPolls {
   private outcomeOf(address: string, { leader, ends }: WatchedLeader): Promise<Outcome> {
     const out = this.out.get(address);
     if (out !== undefined) return out;
-    const { client } = this.options;
-    const maxWaitMs = Math.min(MAX_WAIT_MS, client.requestTimeoutMs / 2);
-    const outcome: Promise<Outcome> = client
-      .callApart(leader, fetchApi, fetchArguments(ends, maxWaitMs), this.never)
-      // Only the ends are kept; an answer of no topic refuses the request.
-      .then((answers) => (answers.some(({ topicId }) => topicId === "") ? undefined : answers.map(withoutBytes)))
+    const outcome: Promise<Outcome> = this.ask(address, { leader, ends })
       .catch(() => undefined)
       .finally(() => this.out.delete(address));
     this.out.set(address, outcome);
     return outcome;
+  }
+
+  /** Asks a broker, after a pause if it answered too soon before. */
+  private async ask(address: string, { leader, ends }: WatchedLeader): Promise<Outcome> {
+    const { client } = this.options;
+    const maxWaitMs = Math.min(MAX_WAIT_MS, client.requestTimeoutMs / 2);
+    const pauseMs = this.pauses.get(address) ?? 0;
+    if (pauseMs > 0) await pause(pauseMs, this.never);
+    const askedMs = performance.now();
+    const answers = await client.callApart(leader, fetchApi, fetchArguments(ends, maxWaitMs), this.never);
+    // It refuses the whole request.
+    if (answers.some(({ topicId }) => topicId === "")) return undefined;
+    const asked = new Map(ends.map((end) => [keyOf(end), end.fromOffset]));
+    const isNews = answers.some((answer) => this.isNews(answer, asked.get(keyOf(answer))));
+    const isTooSoon = !isNews && performance.now() - askedMs < Math.min(TOO_SOON_MS, maxWaitMs / 2);
+    if (isTooSoon) this.pauses.set(address, Math.min(Math.max(pauseMs * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS));
+    else this.pauses.delete(address);
+    // Only the ends are kept.
+    return answers.map(withoutBytes);
   }
 
   /** Whether an answer tells more than is known; undefined: nobody asks about that partition any more. */

@@ -1,9 +1,12 @@
 // Waiting for a broker to have more: what ends it, and what does not. The rest is in the source contract.
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { KafkaClient } from "../../connectors/kafka/client.ts";
 import { kafkaSource } from "../../connectors/kafka/index.ts";
+import { LongPolls } from "../../connectors/kafka/long-polls.ts";
 import { type SourceReader, text } from "../../runtime/index.ts";
 import { kafkaServer, serverStartTimeoutMs } from "../servers/for-tests.ts";
+import { waitUntil } from "../servers/wait-until.ts";
 import { BrokerTopics, message } from "./broker-topics.ts";
 
 /** Longer than a broker keeps a request that nothing ends. */
@@ -86,4 +89,35 @@ it("a topic that is deleted ends the wait", async () => {
   const waiting = reader.waitForMore?.(await endsOf(reader), signal);
   await topics.delete(topic);
   await waiting;
+});
+
+it("a broker that answers at once with nothing new is asked less and less often, and its news is heard", async () => {
+  const topic = await topics.create(1);
+  await using client = await KafkaClient.open({ brokers: [bootstrap] }, "waits", signal);
+  await client.metadata([topic], signal);
+  const asked: number[] = [];
+  // As a new leader may do that does not know yet how far its log is committed.
+  const hasty: KafkaClient = Object.create(client, {
+    callApart: {
+      value: (...[leader, api, [_maxWaitMs, ...rest], until]: Parameters<typeof client.callApart>) => {
+        asked.push(performance.now());
+        return client.callApart(leader, api, [0, ...rest], until);
+      },
+    },
+  });
+  const polls = new LongPolls({ client: hasty, readCommitted: true });
+  const waiting = polls.wait([{ topic, partition: 0, offset: 0n }], signal);
+  await delay(LONGER_THAN_A_POLL_MS);
+  expect(asked.length).toBeGreaterThan(3);
+  expect(asked.length).toBeLessThan(25);
+  await topics.produce(topic, [message(0, "news")]);
+  await waiting;
+  // News is progress: the next request is not put off.
+  const soon = asked.length;
+  const again = polls.wait([{ topic, partition: 0, offset: 1n }], signal);
+  await waitUntil(async () => asked.length >= soon + 4, { what: "it is asked again", withinMs: 1_000, signal });
+  const [first = 0, fourth = 0] = [asked[soon], asked[soon + 3]];
+  expect(fourth - first).toBeLessThan(200);
+  await topics.produce(topic, [message(0, "the end")]);
+  await again;
 });
