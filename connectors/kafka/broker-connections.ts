@@ -2,7 +2,6 @@
 // after it broke. Every call has a deadline and ends when it is told to; requests that are already sent are left to the
 // connection, and their answers are dropped.
 import { isIP } from "node:net";
-import { type API, Connection, type ConnectionOptions, type SASLOptions } from "@platformatic/kafka";
 import { TransientError } from "../../runtime/index.ts";
 import { abortable } from "./abortable.ts";
 import {
@@ -12,6 +11,7 @@ import {
   type SaslOptions,
 } from "./connection-options.ts";
 import { asKafkaError } from "./kafka-errors.ts";
+import { type API, Connection, type ConnectionOptions, type SASLOptions } from "./library.ts";
 
 /** Requests on their way to one broker at the same time; more wait their turn. */
 const MAX_INFLIGHT_REQUESTS = 16;

@@ -1,14 +1,7 @@
 // A Kafka cluster as its users here see it: ask any broker for the cluster's state, a partition's leader for its
 // offsets and records, a group's coordinator for the group's. It looks for leaders again when they moved, within
 // bounds, and has one connection a broker, and another where it waits. It never joins a group and never writes records.
-import {
-  apiVersionsV3,
-  fetchV13,
-  findCoordinatorV4,
-  listOffsetsV7,
-  metadataV12,
-  offsetForLeaderEpochV4,
-} from "@platformatic/kafka";
+
 import { ConfigError, partitionKey, type TopicPartition, TransientError } from "../../runtime/index.ts";
 import { askLeaders, type FoundOffset } from "./ask-leaders.ts";
 import { BrokerConnections } from "./broker-connections.ts";
@@ -22,6 +15,14 @@ import {
 } from "./connection-options.ts";
 import { type FetchAnswer, type FetchPartition, fetchApi, fetchArguments } from "./fetch-request.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import {
+  apiVersionsV3,
+  fetchV13,
+  findCoordinatorV4,
+  listOffsetsV7,
+  metadataV12,
+  offsetForLeaderEpochV4,
+} from "./library.ts";
 
 const CLIENT = ["tidemark", "0"] as const;
 const NO_REPLICA = -1;

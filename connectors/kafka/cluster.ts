@@ -1,9 +1,10 @@
 // What is known of a cluster: its brokers, its id, and for each topic its id and its partitions' leaders. Pure data
 // made from brokers' answers; knowledge grows old, and whoever finds it wrong asks anew.
-import type { metadataV12 } from "@platformatic/kafka";
+
 import { type TopicPartition, TransientError } from "../../runtime/index.ts";
 import type { BrokerAddress } from "./connection-options.ts";
 import { BrokerError } from "./kafka-errors.ts";
+import type { metadataV12 } from "./library.ts";
 
 export interface PartitionInfo {
   readonly partition: number;

@@ -1,10 +1,11 @@
 // A compacted topic of Tidemark's own: made when it is missing, with the cluster's own replication, and refused when it
 // would forget records. Everything is in partition 0, so that adding partitions hides nothing.
-import { createTopicsV7, describeConfigsV4 } from "@platformatic/kafka";
+
 import { ConfigError, type TidemarkError, TransientError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { formatBroker } from "./connection-options.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { createTopicsV7, describeConfigsV4 } from "./library.ts";
 import { Patience } from "./patience.ts";
 import { WriteError } from "./producer-errors.ts";
 

@@ -1,6 +1,6 @@
 // Compressing a batch's records with Kafka's codecs. Pure: the same bytes give the same bytes.
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { compressionsAlgorithms } from "@platformatic/kafka";
+import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils";
 
 /** The codecs by their names, as in Kafka's own `compression.type`. */
 export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
@@ -19,7 +19,7 @@ const GZIP_LEVEL = 1;
 export const codecs: Readonly<Record<Compression, Codec>> = {
   none: { id: 0, compress: undefined },
   gzip: { id: 1, compress: (bytes) => gzipSync(bytes, { level: GZIP_LEVEL }) },
-  snappy: { id: 2, compress: (bytes) => compressionsAlgorithms.snappy.compressSync(bytes) },
-  lz4: { id: 3, compress: (bytes) => compressionsAlgorithms.lz4.compressSync(bytes) },
+  snappy: { id: 2, compress: (bytes) => snappyCompress(bytes) },
+  lz4: { id: 3, compress: (bytes) => lz4Compress(bytes) },
   zstd: { id: 4, compress: (bytes) => zstdCompressSync(bytes) },
 };

@@ -1,9 +1,10 @@
 // The Fetch request for some partitions of one leader, with an answer that keeps the batches as they came: the Kafka
 // library would decode them record by record. Version 13 names topics by id, so that a topic which was created anew
 // cannot be taken for the old one (KIP-516); Kafka 3.1 and later know it.
-import { createAPI, fetchV13, type Reader } from "@platformatic/kafka";
+
 import type { AbortedTransaction } from "./aborted-transactions.ts";
 import { BrokerError } from "./kafka-errors.ts";
+import { createAPI, fetchV13, type Reader } from "./library.ts";
 
 const FETCH = 1;
 const DEFAULT_MAX_WAIT_MS = 500;

@@ -2,7 +2,7 @@
 // is ever read back from there, and every failure to write is one warning. Each offset's metadata says whose it is: a
 // group whose offsets are not this job's is left alone, unless the job adopts it; and a job that has no log is told
 // whose log there was.
-import { offsetCommitV8 } from "@platformatic/kafka";
+
 import {
   ConfigError,
   comparePartitions,
@@ -16,6 +16,7 @@ import { addressOf } from "./compacted-topic.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { checkGroupIsOwn, ownMark, shownLineage } from "./group-ownership.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { offsetCommitV8 } from "./library.ts";
 import { Patience, patiently } from "./patience.ts";
 
 /** The group's protocol is not used: offsets are written from outside, as kafka-consumer-groups does. */

@@ -1,6 +1,6 @@
 // `kafkaGroup`: the offsets of a consumer group as a place that positions are imported from. The group must be at rest;
 // offsets of a transaction that is still open are waited for. Nothing is joined and nothing is written.
-import { listGroupsV4, offsetFetchV8 } from "@platformatic/kafka";
+
 import {
   ConfigError,
   type Position,
@@ -17,6 +17,7 @@ import {
 } from "./connection-options.ts";
 import { parseConnectionUrl } from "./connection-url.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { listGroupsV4, offsetFetchV8 } from "./library.ts";
 import { Patience } from "./patience.ts";
 import { formatMark } from "./position-mark.ts";
 

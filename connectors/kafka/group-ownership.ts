@@ -1,10 +1,11 @@
 // Whose the offsets of a consumer group are: each offset that a job writes has metadata that names the job's lineage.
 // Offsets of anybody else, another lineage of the same job included, are not to be written over.
-import { offsetFetchV8 } from "@platformatic/kafka";
+
 import { ConfigError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { offsetFetchV8 } from "./library.ts";
 
 /** Version 8 of the request sends no epoch. */
 const NO_EPOCH = -1;

@@ -1,8 +1,9 @@
 // Turns what the Kafka library and the brokers say into errors that tell what to do: change an option (ConfigError) or
 // try again (TransientError). Messages name the broker; they never repeat what was sent to log in.
-import { findErrorBy, protocolErrors, protocolErrorsCodesById } from "@platformatic/kafka";
+
 import { ConfigError, messageOf, TidemarkError, TransientError } from "../../runtime/index.ts";
 import type { SaslOptions } from "./connection-options.ts";
+import { findErrorBy, protocolErrors, protocolErrorsCodesById } from "./library.ts";
 
 /** The brokers' error codes that are told apart (https://kafka.apache.org/protocol#protocol_error_codes). */
 export const BrokerError = {

@@ -1,7 +1,7 @@
 // The Produce request with record batches that are framed already: the Kafka library would encode them message by
 // message. Version 9 is known to every broker since Kafka 2.4; version 12, of the same bytes, asks the broker to add
 // partitions to the transaction by itself (KIP-890).
-import { type API, createAPI, produceV9, produceV11, Writer } from "@platformatic/kafka";
+import { type API, createAPI, produceV9, produceV11, Writer } from "./library.ts";
 
 const PRODUCE = 0;
 const ALL_REPLICAS = -1;

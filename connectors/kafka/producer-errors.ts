@@ -1,9 +1,10 @@
 // What brokers' refusals of writing mean, and what to do about each. Messages name the topic and the setting. Whatever
 // may have another writer behind it is a reason to look at the log, which knows who is the rightful one; so is whatever
 // only a new producer can put right.
-import { protocolErrors, protocolErrorsCodesById } from "@platformatic/kafka";
+
 import { ConfigError, type ErrorDetails, type TidemarkError, TransientError } from "../../runtime/index.ts";
 import { brokerError } from "./kafka-errors.ts";
+import { protocolErrors, protocolErrorsCodesById } from "./library.ts";
 
 /**
  * The brokers' error codes about writing that are told apart (https://kafka.apache.org/protocol#protocol_error_codes).

@@ -1,11 +1,12 @@
 // A consumer group's offsets as part of a producer's transaction: they become the group's when the transaction is
 // committed, and never otherwise. From Kafka 4 on the group's coordinator adds the group to the transaction by itself
 // (KIP-890, version 5 of the request). No group is joined: offsets are written from outside.
-import { addOffsetsToTxnV3, createAPI, txnOffsetCommitV3 } from "@platformatic/kafka";
+
 import { comparePartitions, type Position, type TidemarkError } from "../../runtime/index.ts";
 import type { KafkaClient } from "./client.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError, brokerError } from "./kafka-errors.ts";
+import { addOffsetsToTxnV3, createAPI, txnOffsetCommitV3 } from "./library.ts";
 import { Patience, patiently } from "./patience.ts";
 import { isRepeatable, refusedTransaction, WriteError } from "./producer-errors.ts";
 import { type ProducerIdentity, transactionCoordinator } from "./transaction-requests.ts";

@@ -1,5 +1,10 @@
 // The coordinator of a transactional id, what it says of a transaction, and the requests that the Kafka library lacks:
 // EndTxn in version 5, where the broker answers with the producer's next epoch (KIP-890).
+
+import { ConfigError, TransientError } from "../../runtime/index.ts";
+import type { KafkaClient } from "./client.ts";
+import { type BrokerAddress, formatBroker } from "./connection-options.ts";
+import { BrokerError } from "./kafka-errors.ts";
 import {
   apiVersionsV3,
   createAPI,
@@ -7,11 +12,7 @@ import {
   endTxnV3,
   findCoordinatorV4,
   type Reader,
-} from "@platformatic/kafka";
-import { ConfigError, TransientError } from "../../runtime/index.ts";
-import type { KafkaClient } from "./client.ts";
-import { type BrokerAddress, formatBroker } from "./connection-options.ts";
-import { BrokerError } from "./kafka-errors.ts";
+} from "./library.ts";
 import { Patience } from "./patience.ts";
 import { refusedTransaction } from "./producer-errors.ts";
 

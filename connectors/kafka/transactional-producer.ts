@@ -3,7 +3,6 @@
 // the next one, which shuts this one out, begins anew. Going on after a lost reply can tear transactions apart (Jepsen
 // on Bufstream, 2024). A consumer group's offsets can be part of the transaction.
 
-import { addPartitionsToTxnV3, initProducerIdV4 } from "@platformatic/kafka";
 import {
   OutcomeUnknownError,
   partitionKey,
@@ -16,6 +15,7 @@ import type { KafkaClient } from "./client.ts";
 import type { Codec } from "./compress.ts";
 import { type BrokerAddress, formatBroker } from "./connection-options.ts";
 import { BrokerError } from "./kafka-errors.ts";
+import { addPartitionsToTxnV3, initProducerIdV4 } from "./library.ts";
 import { ProduceQueue } from "./produce-queue.ts";
 import { isRepeatable, mayBeTimeout, refusedTransaction, timedOut, WriteError } from "./producer-errors.ts";
 import type { RecordBatchWriter } from "./record-batch-writer.ts";
