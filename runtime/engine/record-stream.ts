@@ -1,5 +1,5 @@
-// The records of one task as an Observable. It is a Subject that does less for each record: mostly one operator listens,
-// and then a record is handed to that alone. Whoever subscribes late gets what comes after, as with a Subject.
+// The records of one task as an Observable: a Subject that does less for each record. Mostly one operator listens, and
+// then a record is handed to that alone. Whoever subscribes late gets what comes after, as with a Subject.
 import { Observable, type Subscriber } from "rxjs";
 
 /** Hands records to whoever has subscribed, in the order of subscription. */

@@ -37,9 +37,9 @@ export interface RecordParts {
 }
 
 /**
- * A record whose key was decoded, or is not wanted. One fixed shape for all records of a decoder, so that pipelines stay
- * fast: what is read on access belongs to the class, and the rest to the record itself. It has no parent class, because
- * a class with private fields that is extended takes three times as long to make. Handed out as a read-only
+ * A record whose key was decoded, or is not wanted. One fixed shape for all records of a decoder, so that pipelines
+ * stay fast: what is read on access belongs to the class, and the rest to the record itself. It has no parent class,
+ * because one with private fields that is extended takes three times as long to make. Handed out as a read-only
  * SourceRecord.
  */
 class RecordWithKey<V, K> {
