@@ -1,7 +1,7 @@
 // What a source hands to the pipeline, and how its bytes become values.
 import type { TopicPartition } from "./positions.ts";
 
-/** A header's name and bytes; a name may occur more than once, and the order is the log's. */
+/** A header's name and bytes, none for a null; a name may occur more than once, and the order is the log's. */
 export type Header = readonly [name: string, value: Uint8Array];
 
 /**
