@@ -38,6 +38,8 @@ const mutants: Record<string, Mutant> = {
         from: 'if (!batch.isUnplanned && (await marker.has(connections, batch))) return "already-written";',
         to: "",
       },
+      // Nor when it marks it.
+      { file: "connectors/postgres/marker.ts", from: " and (batch_id is null or batch_id < $4)`", to: "`" },
     ],
     route: toPostgres,
     when: "is killed after it has committed",
@@ -86,7 +88,7 @@ const mutants: Record<string, Mutant> = {
     edits: [
       {
         file: "connectors/postgres/marker.ts",
-        from: "where lineage = $1 and target = $2 and epoch = $3`",
+        from: "where lineage = $1 and target = $2 and epoch = $3 and (batch_id is null or batch_id < $4)`",
         to: "where lineage = $1 and target = $2 and $3::text is not null`",
       },
     ],
