@@ -2,7 +2,6 @@
 // tell an older producer of the same id from this one. It never repeats records: after any failure it is used up, and
 // the next one, which shuts this one out, begins anew. Going on after a lost reply can tear transactions apart (Jepsen
 // on Bufstream, 2024). A consumer group's offsets can be part of the transaction.
-
 import {
   OutcomeUnknownError,
   partitionKey,

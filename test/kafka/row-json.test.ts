@@ -70,7 +70,7 @@ describe("rows written as JSON", () => {
       if (found !== undefined && found !== JSON.stringify(row)) expect(found, seed).toBe(JSON.stringify(row));
     }
     expect(taken, seed).toBeGreaterThan(ROUNDS / 10);
-  });
+  }, 600_000);
 
   it("have the digits of JavaScript", () => {
     const { seed, random } = seedOf("json-number");
